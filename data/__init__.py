@@ -1,0 +1,1 @@
+"""Data sets and published measurements, each with its source beside it."""

@@ -1,0 +1,1 @@
+"""Neurons, plasticity rules and networks: each in a file of its own."""

@@ -1,0 +1,167 @@
+"""What a plasticity rule is, and the order in which things happen at a synapse.
+
+A rule is a class with parameters, traces and hooks, each hook one equation of the paper:
+
+    class PairSTDP(Rule):
+        tau_plus: float = 20.0        # ms
+        ...
+        traces = {"x": Trace("pre", tau="tau_plus"), "y": Trace("post", tau="tau_minus")}
+
+        @staticmethod
+        def on_pre(w, pre, post, p):  return w - p.a_minus * post.y
+        @staticmethod
+        def on_post(w, pre, post, p): return w + p.a_plus * pre.x
+
+Hooks are plain Python functions of numbers; the engine compiles them, and protocols and the reference
+simulator call them as they are.
+
+Order of effects at one synapse. Time is that of the synapse: a presynaptic spike gets there after the axonal
+part of the delay, a postsynaptic one after the dendritic part. When spikes reach the synapse at time t:
+
+1. every trace is decayed to t;
+2. all traces are read: a hook sees them as they were just before the spikes of time t, so a pre and a post
+   spike that arrive together do not see each other;
+3. `on_post`, if there is a post spike, and then `on_pre`, if there is a pre spike, change the weight, and
+   the bounds are applied after each;
+4. traces that the other side's spikes reset are set to 0, and then the spikes of time t increment theirs;
+5. the postsynaptic potential carries the weight as `on_pre` left it.
+
+With no dendritic delay a post spike is known only after the potentials of its own step were delivered; there,
+and only there, `on_pre` comes before `on_post` when both arrive together. NEST's synapses do the same.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import namedtuple
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from spikesim.errors import SpikesimError
+from spikesim.parameters import Parameters
+
+#: Which spikes pair with which (Morrison, Diesmann & Gerstner 2008, doi:10.1007/s00422-008-0233-1, Fig. 7).
+PAIRINGS = ("all_to_all", "nearest", "nearest_pre_centered", "nearest_reduced")
+
+
+@dataclass(frozen=True)
+class Trace:
+    """An exponentially decaying memory of one side's spikes, kept by the engine.
+
+    side
+        "pre" or "post": whose spikes it remembers.
+    tau
+        the name of the parameter that is its time constant (ms). Two names make a difference of exponentials
+        of unit area, (e^(-t/tau1) - e^(-t/tau2)) / (tau1 - tau2): the shape of a postsynaptic potential.
+    mean_over
+        two names of events (see `Network.trigger`): the hook then sees, not the trace itself, but its mean
+        over the steps between the last such two events.
+    """
+
+    side: str
+    tau: str | tuple[str, str]
+    mean_over: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class TraceSpec:
+    """A `Trace` of one rule with its numbers: what engine, protocols and reference need to know."""
+
+    name: str
+    side: str
+    taus: tuple[float, ...]     # ms
+    keep: float                 # what a spike leaves of the old value: 1 all-to-all, 0 nearest spike
+    reset_by_other: bool        # set to 0 by the other side's spikes, hence one value per synapse
+    mean_over: tuple[str, str] | None
+
+
+def _hard(w: float, w_new: float, w_min: float, w_max: float) -> float:
+    return min(max(w_new, w_min), w_max)
+
+
+def _soft(w: float, w_new: float, w_min: float, w_max: float) -> float:
+    room = w_max - w if w_new > w else w - w_min
+    return min(max(w + (w_new - w) * room / (w_max - w_min), w_min), w_max)
+
+
+def _none(w: float, w_new: float, w_min: float, w_max: float) -> float:
+    return w_new
+
+
+#: bounds -> function (w before, w after the hook, w_min, w_max) -> w kept
+BOUNDS: dict[str, Callable[[float, float, float, float], float]] = {"hard": _hard, "soft": _soft, "none": _none}
+
+
+class Rule(Parameters):
+    """Base of all plasticity rules. Weights reach the hooks divided by `w_ref`, so that amplitudes published
+    as fractions work for weights in pA; `w_min`, `w_max` are in the units of the weights.
+
+    Class attributes of a rule: `traces`, `on_pre`, `on_post`, `reference` (a DOI), `pairings` (those of
+    `PAIRINGS` it is defined for), `post_state` (state variables of the postsynaptic neuron that the hooks read
+    as fields of `post`), and one hook `on_<event>` for each name in `events` (see `Network.trigger`).
+    """
+
+    w_min: float = 0.0              # lower bound, in units of the weights
+    w_max: float = 1.0              # upper bound, in units of the weights
+    w_ref: float = 1.0              # the weight that amplitudes are fractions of
+    bounds: str = "hard"            # hard, soft (changes scale with the room left) or none
+    pairing: str = "all_to_all"     # which spikes pair with which
+
+    choices = {"bounds": tuple(BOUNDS), "pairing": PAIRINGS}
+    limits = {"w_ref": ("> 0",)}
+
+    traces: ClassVar[Mapping[str, Trace]] = {}
+    pairings: ClassVar[tuple[str, ...]] = ("all_to_all",)
+    post_state: ClassVar[tuple[str, ...]] = ()
+    events: ClassVar[tuple[str, ...]] = ()
+    reference: ClassVar[str] = ""
+    w_start: ClassVar[float] = 1.0      # the weight that protocols start from unless told
+    on_pre: ClassVar[Callable[..., float] | None] = None
+    on_post: ClassVar[Callable[..., float] | None] = None
+    numeric: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.numeric = tuple(n for n in cls.parameters if not isinstance(getattr(cls, n), str))
+        # Named by module and qualified name, so that compiled code that uses it is found again in the cache.
+        for name, fields in (("Params", cls.numeric), ("Pre", cls.side("pre")), ("Post", cls.side("post"))):
+            record = namedtuple(name, fields, module=cls.__module__)  # type: ignore[misc]
+            record.__qualname__ = f"{cls.__qualname__}.{name}"
+            setattr(cls, name, record)
+
+    def __init__(self, *, preset: str | None = None, **given: Any) -> None:
+        super().__init__(preset=preset, **given)
+        label = type(self).__name__
+        if self.pairing not in self.pairings:
+            raise SpikesimError(f"{label}: pairing {self.pairing!r} is not defined for this rule; "
+                                f"it knows: {', '.join(self.pairings)}.")
+        if not self.w_min < self.w_max:
+            raise SpikesimError(f"{label}: w_min ({self.w_min:g}) must be below w_max ({self.w_max:g}).")
+        if self.bounds == "soft" and not math.isfinite(self.w_max - self.w_min):
+            raise SpikesimError(f"{label}: soft bounds need finite w_min and w_max.")
+
+    @classmethod
+    def side(cls, side: str) -> tuple[str, ...]:
+        """The fields of `pre` or `post` in the hooks: the traces of that side, and for `post` its `post_state`."""
+        names = tuple(name for name, trace in cls.traces.items() if trace.side == side)
+        return names + (cls.post_state if side == "post" else ())
+
+    def trace_specs(self) -> tuple[TraceSpec, ...]:
+        """The traces of this rule with their time constants and with what the pairing makes of them."""
+        return tuple(self._spec(name, trace) for name, trace in self.traces.items())
+
+    def _spec(self, name: str, trace: Trace) -> TraceSpec:
+        taus = (trace.tau,) if isinstance(trace.tau, str) else trace.tau
+        pre_centered = self.pairing == "nearest_pre_centered"
+        nearest = self.pairing in ("nearest", "nearest_reduced") or (pre_centered and trace.side == "post")
+        reset = self.pairing == "nearest_reduced" or (pre_centered and trace.side == "pre")
+        return TraceSpec(name, trace.side, tuple(getattr(self, tau) for tau in taus),
+                         0.0 if nearest else 1.0, reset, trace.mean_over)
+
+    def hook_params(self) -> Any:
+        """The numbers that hooks see as `p`: every numeric parameter, the bounds in units of `w_ref`."""
+        numbers = {name: float(getattr(self, name)) for name in self.numeric}
+        numbers["w_min"] /= self.w_ref
+        numbers["w_max"] /= self.w_ref
+        return self.Params(**numbers)  # type: ignore[attr-defined]

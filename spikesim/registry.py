@@ -1,0 +1,81 @@
+"""Finds the models, protocols and networks by scanning their folders: a new one is one new file."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.util
+import inspect
+import pkgutil
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from spikesim.errors import SpikesimError, unknown
+
+FOLDERS = {
+    "neuron": "spikesim.models.neurons",
+    "rule": "spikesim.models.plasticity",
+    "network": "spikesim.models.networks",
+    "protocol": "spikesim.protocols",
+}
+
+
+def _base(kind: str) -> type:
+    if kind == "neuron":
+        from spikesim.neuron import Neuron as base
+    elif kind == "rule":
+        from spikesim.plasticity import Rule as base
+    elif kind == "network":
+        from spikesim.experiment import NetworkModel as base
+    else:
+        from spikesim.protocol import Protocol as base
+    return base
+
+
+def _classes(module: ModuleType, base: type) -> list[type]:
+    return [c for c in vars(module).values() if inspect.isclass(c) and issubclass(c, base)
+            and c is not base and c.__module__ == module.__name__ and not c.__name__.startswith("_")]
+
+
+@functools.lru_cache(maxsize=None)
+def discover(kind: str) -> dict[str, type]:
+    """Name -> class for every `kind` ("neuron", "rule", "network", "protocol") in its folder.
+
+    Neurons and rules go by their class names; networks and protocols by their file names (`wang_2005`).
+    """
+    package = importlib.import_module(FOLDERS[kind])
+    found: dict[str, type] = {}
+    for info in sorted(pkgutil.iter_modules(package.__path__), key=lambda m: m.name):
+        for cls in _classes(importlib.import_module(f"{package.__name__}.{info.name}"), _base(kind)):
+            name = cls.__name__ if kind in ("neuron", "rule") else info.name
+            if name in found:
+                raise SpikesimError(f"two {kind}s are named {name}: {found[name].__module__} and {cls.__module__}.")
+            found[name] = cls
+    return found
+
+
+def find(kind: str, name: str) -> Any:
+    """The class called `name`, or the one in the user's own file given as `path.py:Class`."""
+    if ".py:" in name:
+        return _from_file(kind, name)
+    known = discover(kind)
+    if name not in known:
+        raise unknown("spikesim", kind, name, known)
+    return known[name]
+
+
+def _from_file(kind: str, spec: str) -> type:
+    path, _, wanted = spec.rpartition(":")
+    if not Path(path).is_file():
+        raise SpikesimError(f"no file {path!r} to take the {kind} {wanted!r} from.")
+    module_spec = importlib.util.spec_from_file_location(Path(path).stem, path)
+    assert module_spec is not None and module_spec.loader is not None
+    module = importlib.util.module_from_spec(module_spec)
+    sys.modules.setdefault(module_spec.name, module)
+    module_spec.loader.exec_module(module)
+    named = {c.__name__: c for c in _classes(module, _base(kind))}
+    if wanted not in named:
+        raise unknown(path, kind, wanted, named)
+    return named[wanted]
