@@ -1,0 +1,272 @@
+"""Lays a network out for the clock-driven engine and runs it."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spikesim.clock import delivery, neurons
+from spikesim.clock.contexts import Context
+from spikesim.clock.drive import INTERRUPT, SYNC_LENGTH, drive, once
+from spikesim.clock.synapses import EventRuntime, PlasticRuntime
+from spikesim.clock.tables import ranges, resized_ring, sparse_table
+from spikesim.rng import stream_id
+
+if TYPE_CHECKING:
+    from spikesim.network import Network
+    from spikesim.population import Population
+    from spikesim.projection import Projection
+
+LONGEST_BLOCK = 64  # steps between two barriers, however long the shortest delay is
+NOTHING = np.zeros(1)
+
+Operations = list[tuple[int, Context]]
+
+
+class ClockEngine:
+    """Operations and contexts of every thread, for the populations, projections and recorders of a network.
+
+    It owns no state: that lies in named arrays of the populations and projections, so that an engine can be
+    thrown away and built anew when something is added to the network.
+    """
+
+    def __init__(self, network: Network) -> None:
+        began = time.perf_counter()
+        self.network, self.n_threads = network, network.threads
+        self.ranges = {p.index: ranges(p.n, self.n_threads) for p in network.populations}
+        self.starts = {p.index: np.array([lo * p.model.max_spikes for lo, _ in self.ranges[p.index]], dtype=np.int64)
+                       for p in network.populations}  # fmt: skip
+        self._prepare_runtimes()
+        self._lay_out_rings()
+        self._lay_out_inputs()
+        build = time.perf_counter()
+        self._compile()
+        network.seconds["compile"] += time.perf_counter() - build
+        network.seconds["build"] += build - began
+
+    # Layout -----------------------------------------------------------------------------------------------
+
+    def _prepare_runtimes(self) -> None:
+        for projection in self.network.projections:
+            if projection.plastic and projection.runtime is None:
+                kind = EventRuntime if projection.dense else PlasticRuntime
+                projection.runtime = kind(projection, self)
+
+    def _lay_out_rings(self) -> None:
+        """Rings of spikes and currents, long enough for the longest look back; what is in flight is kept."""
+        network = self.network
+        delays = [int(np.min(p._delay_steps)) for p in network.projections if len(p)]
+        longest = [int(np.max(p._delay_steps)) for p in network.projections if len(p)]
+        lags = [p.runtime.lag for p in network.projections if p.runtime is not None]
+        self.block = min([LONGEST_BLOCK, *delays])
+        self.ring = max([1, *longest, *lags]) + self.block + 2
+        for p in network.populations:
+            kind = (self.ring, p.n_padded) if p.model.graded else (self.ring, p.n_padded * p.model.max_spikes)
+            wanted: dict[str, Any] = {"history": (kind, network.dtype)} if p.model.graded else {
+                "spike_ids": (kind, np.int32), "spike_counts": ((self.ring, self.n_threads), np.int32)}  # fmt: skip
+            for name, (shape, dtype) in wanted.items():
+                if name not in p.arrays:
+                    p.arrays[name] = np.zeros(shape, dtype=dtype)
+                elif len(p.arrays[name]) != self.ring:
+                    p.arrays[name] = resized_ring(p.arrays[name], self.ring, network.step)
+
+    def _lay_out_inputs(self) -> None:
+        """One input array for the whole network: receptor by receptor, population by population."""
+        self.offsets, total = {}, 0
+        for p in self.network.populations:
+            self.offsets[p.index] = total
+            total += p.n_padded * len(p.model.receptors)
+        self.inputs = np.zeros(max(1, total), dtype=self.network.dtype)
+
+    def inputs_of(self, population: Population, receptor: int = 0) -> Any:
+        """The part of the input array from this receptor of the population on."""
+        first = self.offsets[population.index] + int(receptor) * population.n_padded
+        return self.inputs[first:]
+
+    def all_spikes(self, population: Population) -> dict[str, Any]:
+        """Context fields by which an operation reads the spikes of every thread."""
+        return {
+            "ring": self.ring, "spike_ids": population.arrays["spike_ids"],
+            "row_size": population.arrays["spike_ids"].shape[1], "starts": self.starts[population.index],
+            "counts": population.arrays["spike_counts"], "n_threads": self.n_threads,
+        }  # fmt: skip
+
+    def own_spikes(self, population: Population, thread: int) -> dict[str, Any]:
+        """Context fields by which an operation reads or writes the spikes of its own thread."""
+        fields = self.all_spikes(population)
+        del fields["starts"]
+        return {**fields, "start": int(self.starts[population.index][thread]), "thread": thread}
+
+    # Operations -------------------------------------------------------------------------------------------
+
+    def _compile(self) -> None:
+        network = self.network
+        for projection in network.projections:
+            if projection.runtime is not None:
+                projection.runtime.attach(self)
+        self.full = np.zeros(self.n_threads, dtype=np.int64)
+        self._operations = []
+        tables = self._sparse_operations()
+        for t in range(self.n_threads):
+            plastic = [p.runtime for p in network.projections if isinstance(p.runtime, PlasticRuntime)]
+            events = [p.runtime for p in network.projections if isinstance(p.runtime, EventRuntime)]
+            steps: Operations = []
+            for runtime in plastic:
+                steps += runtime.early[t]
+            steps += tables[t]
+            for projection in network.projections:
+                if projection.dense:
+                    steps.append(self._dense_operation(projection, t))
+                elif projection.source.model.graded:
+                    steps += self._graded_operation(projection, t)
+            for runtime in plastic:
+                steps += runtime.delivery[t]
+            for p in network.populations:
+                steps += self._update_operation(p, t)
+            for runtime in plastic:
+                steps += runtime.late[t]
+            for runtime in [*plastic, *events]:
+                steps += runtime.traces[t]
+            for recorder in network.recorders:
+                steps += recorder.operations(self, t)
+            self._operations.append(steps)
+        self.functions = [np.array([f for f, _ in ops], dtype=np.int64) for ops in self._operations]
+        self.addresses = [np.array([c.address for _, c in ops], dtype=np.int64) for ops in self._operations]
+        self.sync = np.zeros(SYNC_LENGTH, dtype=np.int64)
+        self._drive = drive()
+        self._pool = ThreadPoolExecutor(self.n_threads) if self.n_threads > 1 else None
+        self._events: dict[str, Any] = {}
+
+    def _sparse_operations(self) -> list[Operations]:
+        """Static synapses, merged into one table per source population and thread."""
+        network, found = self.network, [[] for _ in range(self.n_threads)]  # type: ignore[var-annotated]
+        for source in network.populations:
+            static = [p for p in network.projections if p.source is source and len(p)
+                      and not p.plastic and not p.dense and not source.model.graded]  # fmt: skip
+            if not static:
+                continue
+            op = delivery.sparse_op(network.dtype)
+            for t in range(self.n_threads):
+                parts = [self._share(p, t) for p in static]
+                sources, delays, slots, weights = (np.concatenate(column) for column in zip(*parts, strict=True))
+                table = sparse_table(source.n, sources, delays, slots, weights)
+                context = Context(
+                    delivery.SparseContext, delays=table.delays, n_delays=len(table.delays), rows=table.rows,
+                    n_rows=len(table.rows), slots=table.slots, weights=table.weights, n_synapses=len(table.slots),
+                    inputs=self.inputs, n_inputs=self.inputs.size, **self.all_spikes(source),
+                )  # fmt: skip
+                found[t].append((op.address, context))
+        return found
+
+    def _share(self, projection: Projection, thread: int) -> tuple[Any, Any, Any, Any]:
+        """(sources, delays, slots, weights) of the synapses onto one thread's neurons."""
+        lo, hi = self.ranges[projection.target.index][thread]
+        whole = lo == 0 and hi == projection.target.n
+        mine = slice(None) if whole else np.flatnonzero((projection._targets >= lo) & (projection._targets < hi))
+        n, target = len(projection), projection.target
+        receptors = np.broadcast_to(projection._receptors, (n,))[mine]
+        first = self.offsets[target.index]
+        slots = projection._targets[mine].astype(np.int64) + first + receptors.astype(np.int64) * target.n_padded
+        weights = projection.arrays["weights"][mine]
+        if target.model.conductance:
+            weights = np.abs(weights)
+        return projection._sources[mine], np.broadcast_to(projection._delay_steps, (n,))[mine], slots, weights
+
+    def _dense_operation(self, projection: Projection, thread: int) -> tuple[int, Context]:
+        lo, hi = self.ranges[projection.target.index][thread]
+        inputs = self.inputs_of(projection.target, projection._receptors)
+        return delivery.dense_op(self.network.dtype).address, Context(
+            delivery.DenseContext, delay=int(projection._delay_steps), weights=projection.arrays["weights"],
+            n_columns=projection.target.n_padded, n_sources=projection.source.n, lo=lo, hi=hi, inputs=inputs,
+            n_inputs=inputs.size, **self.all_spikes(projection.source),
+        )  # fmt: skip
+
+    def _graded_operation(self, projection: Projection, thread: int) -> Operations:
+        if not len(projection):
+            return []
+        sources, delays, slots, weights = self._share(projection, thread)
+        history = projection.source.arrays["history"]
+        context = Context(
+            delivery.GradedDeliveryContext, sources=np.ascontiguousarray(sources, dtype=np.int32),
+            delays=np.ascontiguousarray(delays, dtype=np.int32), slots=slots.astype(np.int32),
+            weights=np.ascontiguousarray(weights), n_synapses=len(slots), inputs=self.inputs,
+            n_inputs=self.inputs.size, ring=self.ring, history=history, n=projection.source.n_padded,
+        )  # fmt: skip
+        return [(delivery.graded_delivery_op(self.network.dtype).address, context)]
+
+    def _random(self, population: Population) -> dict[str, Any]:
+        seed = self.network.seed
+        return {"words": np.zeros(population.n_padded, dtype=np.uint32), "stream": stream_id("SPIKE", population.index),
+                "key0": seed & 0xFFFFFFFF, "key1": (seed >> 32) & 0xFFFFFFFF}  # fmt: skip
+
+    def _state(self, population: Population) -> dict[str, Any]:
+        return {"n": population.n_padded, "state": population.arrays["state"], "constants": population.constants,
+                "n_constants": population.constants.shape[1]}  # fmt: skip
+
+    def _update_operation(self, population: Population, thread: int) -> Operations:
+        model, dtype = population.model, self.network.dtype
+        uniform = population.constants.shape[1] == 1
+        lo, hi = self.ranges[population.index][thread]
+        if model.graded:
+            context = Context(neurons.GradedContext, lo=lo, hi=hi, ring=self.ring, history=population.arrays["history"],
+                              **self._state(population), **self._random(population))  # fmt: skip
+            return [(neurons.graded_op(type(model), dtype, uniform).address, context)]
+        if model.replays:
+            steps, ids = population.schedule
+            context = Context(neurons.ReplayContext, lo=lo, hi=hi, steps=steps, ids=ids, n_spikes=len(steps),
+                              **self.own_spikes(population, thread))  # fmt: skip
+            return [(neurons.replay_op().address, context)]
+        inputs = self.inputs_of(population) if model.receptors else NOTHING
+        context = Context(
+            neurons.UpdateContext, lo=lo, hi=hi, inputs=inputs, refractory=population.arrays["refractory"],
+            **self._state(population), **self._random(population), **self.own_spikes(population, thread),
+        )  # fmt: skip
+        return [(neurons.update_op(type(model), dtype, uniform).address, context)]
+
+    # Running ----------------------------------------------------------------------------------------------
+
+    def run(self, first: int, last: int) -> int:
+        """Run the steps first to before last; returns the step reached, which is smaller if a recorder's buffer
+        is full or `interrupt` was called. All threads stop at the same step."""
+        self.sync[:] = 0
+        self.full[:] = 0
+        if self._pool is None:
+            return self._thread(0, first, last)
+        threads = [self._pool.submit(self._thread, t, first, last) for t in range(self.n_threads)]
+        return [thread.result() for thread in threads][0]
+
+    def interrupt(self) -> None:
+        """Ask a run in progress to stop after the current block."""
+        self.sync[INTERRUPT] = 1
+
+    def _thread(self, t: int, first: int, last: int) -> int:
+        return self._drive(
+            self.functions[t], self.addresses[t], first, last, self.block, t, self.n_threads, self.sync, self.full
+        )
+
+    def trigger(self, event: str) -> None:
+        """Let neurons, then traces and rules, react to a named event."""
+        for p in self.network.populations:
+            if event in p.model.events:
+                self._neuron_event(p, event)
+        for projection in self.network.projections:
+            if isinstance(projection.runtime, EventRuntime):
+                projection.runtime.trigger(event)
+
+    def _neuron_event(self, population: Population, event: str) -> None:
+        key = f"{population.index}/{event}"
+        if key not in self._events:
+            uniform = population.constants.shape[1] == 1
+            op = neurons.neuron_event_op(type(population.model), event, self.network.dtype, uniform)
+            context = Context(neurons.NeuronEventContext, lo=0, hi=population.n, **self._state(population))
+            self._events[key] = (op.address, context, np.array([context.address]))
+        address, _, contexts = self._events[key]
+        once()(address, contexts, self.network.step)
+
+    def close(self) -> None:
+        """Let the worker threads go."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True)

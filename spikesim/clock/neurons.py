@@ -1,0 +1,182 @@
+"""Operations on neurons: advance, test the threshold, replay, emit a current, react to a named event."""
+
+from __future__ import annotations
+
+import functools
+from collections import namedtuple
+from typing import Any
+
+import numpy as np
+from numba import cfunc, from_dtype, int32, int64, uint32
+
+from spikesim.jit import cache_for, hook
+from spikesim.lowlevel import OPERATION, at, context, load, store
+from spikesim.rng import fill_words, uniform
+
+#: One thread's share of a population: neurons lo to hi of n (padded). Rings have `ring` rows, one a step.
+UpdateContext = namedtuple(
+    "UpdateContext",
+    "lo hi n state constants n_constants inputs refractory words stream key0 key1 "
+    "ring spike_ids row_size start counts n_threads thread",
+)
+ReplayContext = namedtuple(
+    "ReplayContext",
+    "lo hi steps ids n_spikes ring spike_ids row_size start counts n_threads thread",
+)
+GradedContext = namedtuple(
+    "GradedContext", "lo hi n state constants n_constants words stream key0 key1 ring history"
+)
+NeuronEventContext = namedtuple("NeuronEventContext", "lo hi n state constants n_constants")
+
+
+def real(dtype: Any) -> Any:
+    """The numba type of a NumPy float type."""
+    return from_dtype(np.dtype(dtype))
+
+
+@functools.lru_cache(maxsize=None)
+def update_op(model: Any, dtype: Any, uniform_constants: bool) -> Any:
+    """Advance the neurons of `model` by one step and list those that spike.
+
+    `uniform_constants`: all neurons share one column of constants, which then stay in registers.
+    """
+    advance, spikes, reset = model.advance, model.spikes, model.reset
+    State, Constants, Input = model.State, model.Constants, model.Input
+    advances, spiking, resets = advance is not None, spikes is not None, reset is not None
+    refracts, random = model.refracts(), model.random
+    n_state, n_input, n_constant = len(model.state), len(model.receptors), len(Constants._fields)
+    place = 0 if uniform_constants else 1
+    kind = real(dtype)
+    for function in (advance, spikes, reset):
+        if function is not None:
+            hook(function)
+    with cache_for(model) as cache:
+
+        @cfunc(OPERATION, cache=cache, error_model="numpy")
+        def update(address, step):
+            g = context(UpdateContext, address)
+            n = g.n
+            state = at(g.state, kind, n_state * n)
+            constants = at(g.constants, kind, n_constant * g.n_constants)
+            inputs = at(g.inputs, kind, n_input * n)
+            refractory = at(g.refractory, int32, n)
+            words = at(g.words, uint32, n)
+            if advances:
+                for i in range(g.lo, g.hi):
+                    c = load(Constants, constants, i * place, g.n_constants)
+                    s = load(State, state, i, n)
+                    x = load(Input, inputs, i, n)
+                    free = True
+                    if refracts:
+                        free = refractory[i] == 0
+                        refractory[i] = max(refractory[i] - int32(1), int32(0))
+                    store(state, i, n, advance(s, x, c, free))
+                for r in range(n_input):
+                    for i in range(g.lo, g.hi):
+                        inputs[r * n + i] = 0.0
+            if spiking:
+                if random:
+                    fill_words(words[g.lo : g.hi], g.lo, g.hi - g.lo, step, g.stream, g.key0, g.key1)
+                row = step % g.ring
+                ids = at(g.spike_ids, int32, g.ring * g.row_size)
+                first = row * g.row_size + g.start
+                count = 0
+                for i in range(g.lo, g.hi):
+                    c = load(Constants, constants, i * place, g.n_constants)
+                    s = load(State, state, i, n)
+                    u = uniform(words[i]) if random else 0.5
+                    fired = int64(spikes(s, c, u))
+                    if fired > 0:
+                        for _ in range(fired):
+                            ids[first + count] = i
+                            count += 1
+                        if resets:
+                            store(state, i, n, reset(s, c))
+                        if refracts:
+                            refractory[i] = int32(c.t_ref_steps)
+                at(g.counts, int32, g.ring * g.n_threads)[row * g.n_threads + g.thread] = count
+
+    return update
+
+
+@functools.lru_cache(maxsize=None)
+def replay_op() -> Any:
+    """List the spikes that a prescribed train, sorted by step and id, has in this step and range."""
+    with cache_for() as cache:
+
+        @cfunc(OPERATION, cache=cache, error_model="numpy")
+        def replay(address, step):
+            g = context(ReplayContext, address)
+            steps, trains = at(g.steps, int64, g.n_spikes), at(g.ids, int32, g.n_spikes)
+            row = step % g.ring
+            ids = at(g.spike_ids, int32, g.ring * g.row_size)
+            first = row * g.row_size + g.start
+            low, high = 0, g.n_spikes
+            while low < high:
+                middle = (low + high) // 2
+                if steps[middle] < step:
+                    low = middle + 1
+                else:
+                    high = middle
+            count = 0
+            while low < g.n_spikes and steps[low] == step:
+                if g.lo <= trains[low] < g.hi:
+                    ids[first + count] = trains[low]
+                    count += 1
+                low += 1
+            at(g.counts, int32, g.ring * g.n_threads)[row * g.n_threads + g.thread] = count
+
+    return replay
+
+
+@functools.lru_cache(maxsize=None)
+def graded_op(model: Any, dtype: Any, uniform_constants: bool) -> Any:
+    """Let each source of `model` choose its current for this step and keep it in the history."""
+    current, State, Constants, random = hook(model.current), model.State, model.Constants, model.random
+    n_state, n_constant = len(model.state), len(model.Constants._fields)
+    place = 0 if uniform_constants else 1
+    kind = real(dtype)
+    with cache_for(model) as cache:
+
+        @cfunc(OPERATION, cache=cache, error_model="numpy")
+        def emit(address, step):
+            g = context(GradedContext, address)
+            n = g.n
+            state = at(g.state, kind, n_state * n)
+            constants = at(g.constants, kind, n_constant * g.n_constants)
+            words = at(g.words, uint32, n)
+            history = at(g.history, kind, g.ring * n)
+            row = (step % g.ring) * n
+            if random:
+                fill_words(words[g.lo : g.hi], g.lo, g.hi - g.lo, step, g.stream, g.key0, g.key1)
+            for i in range(g.lo, g.hi):
+                c = load(Constants, constants, i * place, g.n_constants)
+                s = load(State, state, i, n)
+                u = uniform(words[i]) if random else 0.5
+                state[i] = current(s, c, u, step)
+                history[row + i] = state[i]
+
+    return emit
+
+
+@functools.lru_cache(maxsize=None)
+def neuron_event_op(model: Any, event: str, dtype: Any, uniform_constants: bool) -> Any:
+    """Apply the model's hook for a named event to every neuron of the range."""
+    react, State, Constants = hook(getattr(model, f"on_{event}")), model.State, model.Constants
+    n_state, n_constant = len(model.state), len(model.Constants._fields)
+    place = 0 if uniform_constants else 1
+    kind = real(dtype)
+    with cache_for(model) as cache:
+
+        @cfunc(OPERATION, cache=cache, error_model="numpy")
+        def on_event(address, step):
+            g = context(NeuronEventContext, address)
+            state = at(g.state, kind, n_state * g.n)
+            constants = at(g.constants, kind, n_constant * g.n_constants)
+            for i in range(g.lo, g.hi):
+                c = load(Constants, constants, i * place, g.n_constants)
+                store(state, i, g.n, react(load(State, state, i, g.n), c))
+
+    return on_event
+
+

@@ -1,0 +1,227 @@
+"""Operations that change weights: `on_pre` where a spike is delivered, `on_post` through a transposed index.
+
+A synapse with delay d of which dend steps are dendritic is served dend steps late: the presynaptic spike of step
+s - d when its potential arrives, at s, and the postsynaptic spike of step s - 2 dend; both reach the synapse at
+s - dend. So a hook reads the presynaptic traces as they were at s - d and the postsynaptic ones at s - 2 dend, the
+potential carries the weight that `on_pre` left, and no thread needs a spike before the others had time to tell.
+Events that have reached the synapse but were not served yet are applied to a copy when weights are read.
+
+Traces that the other side resets live at the synapse: the value just before the last event there, and what that
+event will do to it, taken up only when time has passed; so simultaneous spikes do not see each other.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections import namedtuple
+from typing import Any
+
+from numba import cfunc, float64, int32, int64
+from numba.extending import register_jitable
+
+from spikesim.clock.neurons import real
+from spikesim.jit import cache_for, hook
+from spikesim.lowlevel import OPERATION, at, context, load
+from spikesim.plasticity import BOUNDS
+
+#: What both directions share. `x`, `y` are rings of readable traces; `x_here`, `y_here` traces at the synapses.
+_SHARED = (
+    "delays dendritic n_delays n_synapses weights params limit "
+    "x n_source y n_target x_here y_here last n_last rates_x rates_y keep_x keep_y n_x n_y ring"
+)
+PreContext = namedtuple("PreContext", _SHARED + " rows n_rows targets inputs n_inputs delivers "
+                        "spike_ids row_size starts counts n_threads")  # fmt: skip
+PostContext = namedtuple("PostContext", _SHARED + " late rows n_rows index sources lo "
+                         "spike_ids row_size start counts n_threads thread")  # fmt: skip
+EventContext = namedtuple("EventContext", "n_sources n_columns lo hi weights params x n_source y n_target")
+
+NEVER = 1 << 62  # a `limit` that lets every event be served
+
+# Columns of the bookkeeping `last` (5, synapses): step of the last event, increments and resets it still owes.
+STEP, BUMP_X, RESET_X, BUMP_Y, RESET_Y = range(5)
+
+
+@register_jitable
+def _settle(z, a, m, n_traces, rates, keep, last, bump, reset, now):
+    """Bring the traces of synapse `a` to time `now`: take up what the last event owes, then decay."""
+    passed = now - last[STEP * m + a]
+    for k in range(n_traces):
+        value = z[k * m + a]
+        if last[reset * m + a] != 0:
+            value = 0.0
+        for _ in range(last[bump * m + a]):
+            value = value * keep[k] + 1.0
+        z[k * m + a] = value * math.exp(-passed * rates[k])
+
+
+@register_jitable
+def _arrive(x_here, y_here, a, m, n_x, n_y, rates_x, rates_y, keep_x, keep_y, last, now):
+    """Let time pass at synapse `a` until `now`."""
+    if now > last[STEP * m + a]:
+        _settle(x_here, a, m, n_x, rates_x, keep_x, last, BUMP_X, RESET_X, now)
+        _settle(y_here, a, m, n_y, rates_y, keep_y, last, BUMP_Y, RESET_Y, now)
+        for column in (BUMP_X, RESET_X, BUMP_Y, RESET_Y):
+            last[column * m + a] = 0
+        last[STEP * m + a] = now
+
+
+@functools.lru_cache(maxsize=None)
+def pre_op(rule: Any, bounds: str, local_x: bool, local_y: bool, dtype: Any) -> Any:
+    """Deliver the spikes that arrive now through plastic synapses, applying the rule's `on_pre` on the way."""
+    on_pre, bound = rule.on_pre, BOUNDS[bounds]
+    Params, Pre, Post = rule.Params, rule.Pre, rule.Post
+    n_params, changes, local = len(Params._fields), on_pre is not None, local_x or local_y
+    kind = real(dtype)
+    for function in (on_pre, bound):
+        if function is not None:
+            hook(function)
+    with cache_for(rule) as cache:
+
+        @cfunc(OPERATION, cache=cache, error_model="numpy")
+        def deliver_plastic(address, step):
+            g = context(PreContext, address)
+            m = g.n_synapses
+            delays, dendritic = at(g.delays, int64, g.n_delays), at(g.dendritic, int64, g.n_delays)
+            rows, targets, weights = at(g.rows, int64, g.n_rows), at(g.targets, int32, m), at(g.weights, kind, m)
+            inputs = at(g.inputs, kind, g.n_inputs)
+            ids, counts = at(g.spike_ids, int32, g.ring * g.row_size), at(g.counts, int32, g.ring * g.n_threads)
+            starts = at(g.starts, int64, g.n_threads)
+            numbers = at(g.params, kind, n_params + 1)
+            p, w_ref = load(Params, numbers, 0, 1), numbers[n_params]
+            x, y = at(g.x, kind, g.ring * g.n_x * g.n_source), at(g.y, kind, g.ring * g.n_y * g.n_target)
+            x_here, y_here = at(g.x_here, kind, g.n_x * m), at(g.y_here, kind, g.n_y * m)
+            last = at(g.last, int64, g.n_last)
+            rates_x, rates_y = at(g.rates_x, float64, g.n_x), at(g.rates_y, float64, g.n_y)
+            keep_x, keep_y = at(g.keep_x, float64, g.n_x), at(g.keep_y, float64, g.n_y)
+            for k in range(g.n_delays):
+                now = step - dendritic[k]
+                if delays[k] > step or now > g.limit:
+                    continue
+                row = (step - delays[k]) % g.ring
+                x_row = row * g.n_x * g.n_source
+                y_row = ((now - dendritic[k]) % g.ring) * g.n_y * g.n_target
+                for t in range(g.n_threads):
+                    first = row * g.row_size + starts[t]
+                    for q in range(first, first + counts[row * g.n_threads + t]):
+                        i = ids[q]
+                        slice_ = i * g.n_delays + k
+                        for a in range(rows[slice_], rows[slice_ + 1]):
+                            j = targets[a]
+                            w = weights[a]
+                            if local:
+                                _arrive(x_here, y_here, a, m, g.n_x, g.n_y, rates_x, rates_y, keep_x, keep_y, last, now)
+                            if changes:
+                                if local_x:
+                                    pre = load(Pre, x_here, a, m)
+                                else:
+                                    pre = load(Pre, x, x_row + i, g.n_source)
+                                if local_y:
+                                    post = load(Post, y_here, a, m)
+                                else:
+                                    post = load(Post, y, y_row + j, g.n_target)
+                                w = kind(bound(w, on_pre(w / w_ref, pre, post, p) * w_ref, p.w_min * w_ref, p.w_max * w_ref))
+                                weights[a] = w
+                            if local:
+                                last[BUMP_X * m + a] += 1
+                                if local_y:
+                                    last[RESET_Y * m + a] = 1
+                            if g.delivers != 0:
+                                inputs[j] += w
+
+    return deliver_plastic
+
+
+@functools.lru_cache(maxsize=None)
+def post_op(rule: Any, bounds: str, local_x: bool, local_y: bool, dtype: Any) -> Any:
+    """Apply the rule's `on_post` to the synapses that a postsynaptic spike reaches now.
+
+    `late` in the context chooses between synapses with a dendritic delay (0) and those without (1).
+    """
+    on_post, bound = rule.on_post, BOUNDS[bounds]
+    Params, Pre, Post = rule.Params, rule.Pre, rule.Post
+    n_params, changes, local = len(Params._fields), on_post is not None, local_x or local_y
+    kind = real(dtype)
+    for function in (on_post, bound):
+        if function is not None:
+            hook(function)
+    with cache_for(rule) as cache:
+
+        @cfunc(OPERATION, cache=cache, error_model="numpy")
+        def back_propagate(address, step):
+            g = context(PostContext, address)
+            m = g.n_synapses
+            delays, dendritic = at(g.delays, int64, g.n_delays), at(g.dendritic, int64, g.n_delays)
+            rows, index, sources = at(g.rows, int64, g.n_rows), at(g.index, int32, m), at(g.sources, int32, m)
+            weights = at(g.weights, kind, m)
+            ids, counts = at(g.spike_ids, int32, g.ring * g.row_size), at(g.counts, int32, g.ring * g.n_threads)
+            numbers = at(g.params, kind, n_params + 1)
+            p, w_ref = load(Params, numbers, 0, 1), numbers[n_params]
+            x, y = at(g.x, kind, g.ring * g.n_x * g.n_source), at(g.y, kind, g.ring * g.n_y * g.n_target)
+            x_here, y_here = at(g.x_here, kind, g.n_x * m), at(g.y_here, kind, g.n_y * m)
+            last = at(g.last, int64, g.n_last)
+            rates_x, rates_y = at(g.rates_x, float64, g.n_x), at(g.rates_y, float64, g.n_y)
+            keep_x, keep_y = at(g.keep_x, float64, g.n_x), at(g.keep_y, float64, g.n_y)
+            for k in range(g.n_delays):
+                now = step - dendritic[k]
+                emitted = now - dendritic[k]
+                if (dendritic[k] == 0) != (g.late != 0) or emitted < 0 or now > g.limit:
+                    continue
+                row = emitted % g.ring
+                x_row = ((step - delays[k]) % g.ring) * g.n_x * g.n_source
+                y_row = row * g.n_y * g.n_target
+                first = row * g.row_size + g.start
+                for q in range(first, first + counts[row * g.n_threads + g.thread]):
+                    j = ids[q]
+                    slice_ = (j - g.lo) * g.n_delays + k
+                    for b in range(rows[slice_], rows[slice_ + 1]):
+                        a = index[b]
+                        w = weights[a]
+                        if local:
+                            _arrive(x_here, y_here, a, m, g.n_x, g.n_y, rates_x, rates_y, keep_x, keep_y, last, now)
+                        if changes:
+                            if local_x:
+                                pre = load(Pre, x_here, a, m)
+                            else:
+                                pre = load(Pre, x, x_row + sources[a], g.n_source)
+                            if local_y:
+                                post = load(Post, y_here, a, m)
+                            else:
+                                post = load(Post, y, y_row + j, g.n_target)
+                            weights[a] = kind(
+                                bound(w, on_post(w / w_ref, pre, post, p) * w_ref, p.w_min * w_ref, p.w_max * w_ref)
+                            )
+                        if local:
+                            last[BUMP_Y * m + a] += 1
+                            if local_x:
+                                last[RESET_X * m + a] = 1
+
+    return back_propagate
+
+
+@functools.lru_cache(maxsize=None)
+def dense_event_op(rule: Any, event: str, bounds: str, dtype: Any) -> Any:
+    """Apply the rule's hook for a named event to every synapse of a weight matrix (source, target)."""
+    react, bound = hook(getattr(rule, f"on_{event}")), hook(BOUNDS[bounds])
+    Params, Pre, Post = rule.Params, rule.Pre, rule.Post
+    n_params = len(Params._fields)
+    kind = real(dtype)
+    with cache_for(rule) as cache:
+
+        @cfunc(OPERATION, cache=cache, error_model="numpy")
+        def on_event(address, step):
+            g = context(EventContext, address)
+            weights = at(g.weights, kind, g.n_sources * g.n_columns)
+            numbers = at(g.params, kind, n_params + 1)
+            p, w_ref = load(Params, numbers, 0, 1), numbers[n_params]
+            x = at(g.x, kind, len(Pre._fields) * g.n_source)
+            y = at(g.y, kind, len(Post._fields) * g.n_target)
+            for i in range(g.n_sources):
+                pre = load(Pre, x, i, g.n_source)
+                row = weights[i * g.n_columns : (i + 1) * g.n_columns]
+                for j in range(g.lo, g.hi):
+                    post = load(Post, y, j, g.n_target)
+                    w = row[j]
+                    row[j] = bound(w, react(w / w_ref, pre, post, p) * w_ref, p.w_min * w_ref, p.w_max * w_ref)
+
+    return on_event

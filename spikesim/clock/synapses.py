@@ -1,0 +1,223 @@
+"""What the clock-driven engine keeps for plastic projections: tables, traces, and how weights are read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spikesim.clock import plasticity as ops
+from spikesim.clock.contexts import Context
+from spikesim.clock.drive import once
+from spikesim.clock.tables import PlasticTable, plastic_table, resized_ring
+from spikesim.clock.traces import TraceContext, trace_op
+from spikesim.plasticity import TraceSpec
+
+if TYPE_CHECKING:
+    from spikesim.clock.engine import ClockEngine
+    from spikesim.projection import Projection
+
+NOTHING = np.zeros(1)
+
+
+class TraceBlock:
+    """All traces of one side of a plastic projection: (2, traces, neurons), and a ring of their readable values."""
+
+    def __init__(self, projection: Projection, side: str, specs: list[TraceSpec]) -> None:
+        population = projection.source if side == "pre" else projection.target
+        network, n, m = projection.network, population.n_padded, len(specs)
+        self.population, self.specs, self.side, self.arrays = population, specs, side, projection.arrays
+        self.averaged = any(spec.mean_over for spec in specs)
+        self.decay, self.bump = np.zeros((2, max(m, 1))), np.zeros((2, max(m, 1)))
+        self.keep = np.array([spec.keep for spec in specs] or [1.0])
+        for k, spec in enumerate(specs):
+            self.decay[: len(spec.taus), k] = [np.exp(-network.dt / tau) for tau in spec.taus]
+            height = 1.0 if len(spec.taus) == 1 else 1.0 / (spec.taus[0] - spec.taus[1])
+            self.bump[: len(spec.taus), k] = height
+        for name, shape in (("z", (2, m, n)), ("total", (m, n)), ("mean", (m, n))):
+            self.arrays.setdefault(f"{side}/{name}", np.zeros(shape, dtype=network.dtype))
+        for name in ("open", "steps"):
+            self.arrays.setdefault(f"{side}/{name}", np.zeros(1, dtype=np.int64))
+
+    def ring(self, rows: int, step: int) -> None:
+        """Give the readable values `rows` rows (a single one where only the mean is ever read)."""
+        name, m, n = f"{self.side}/history", len(self.specs), self.population.n_padded
+        rows = rows if m and not self.averaged else 1
+        old = self.arrays.get(name, np.zeros((rows, m, n), dtype=self.population.network.dtype))
+        self.arrays[name] = old if len(old) == rows else resized_ring(old, rows, step)
+
+    def operation(self, engine: ClockEngine, thread: int) -> tuple[int, Context]:
+        """The operation that keeps these traces up to date for the neurons of one thread."""
+        op = trace_op(self.population.network.dtype, not self.averaged, self.averaged)
+        lo, hi = engine.ranges[self.population.index][thread]
+        spikes = engine.own_spikes(self.population, thread)
+        a = {name: self.arrays[f"{self.side}/{name}"] for name in ("z", "total", "open", "steps", "history")}
+        return op.address, Context(
+            TraceContext, lo=lo, hi=hi, n=self.population.n_padded, n_traces=len(self.specs), z=a["z"],
+            decay=self.decay, bump=self.bump, keep=self.keep, history=a["history"], mean_open=a["open"],
+            total=a["total"], steps_open=a["steps"], **spikes,
+        )  # fmt: skip
+
+    def trigger(self, event: str) -> None:
+        """Begin or end the averaging of the traces whose `mean_over` names this event."""
+        a = self.arrays
+        opens = {spec.mean_over[0] for spec in self.specs if spec.mean_over}
+        closes = {spec.mean_over[1] for spec in self.specs if spec.mean_over}
+        if event in opens:
+            a[f"{self.side}/total"][...] = 0.0
+            a[f"{self.side}/steps"][0], a[f"{self.side}/open"][0] = 0, 1
+        elif event in closes and a[f"{self.side}/open"][0]:
+            a[f"{self.side}/open"][0] = 0
+            np.divide(a[f"{self.side}/total"], max(1, a[f"{self.side}/steps"][0]), out=a[f"{self.side}/mean"])
+
+
+class PlasticRuntime:
+    """Tables and traces of one plastic projection with `on_pre` and `on_post`."""
+
+    def __init__(self, projection: Projection, engine: ClockEngine) -> None:
+        self.projection, rule, network = projection, projection.rule, projection.network
+        assert rule is not None
+        specs = rule.trace_specs()
+        self.sides = {side: [s for s in specs if s.side == side] for side in ("pre", "post")}
+        self.local_x, self.local_y = (any(s.reset_by_other for s in self.sides[k]) for k in ("pre", "post"))
+        self.blocks = {side: TraceBlock(projection, side, found) for side, found in self.sides.items()}
+        self.rates = {side: np.array([network.dt / s.taus[0] for s in found] or [0.0])
+                      for side, found in self.sides.items()}  # fmt: skip
+        numbers = (*rule.hook_params(), rule.w_ref)
+        self.params = np.array(numbers, dtype=network.dtype)
+        self.tables: list[PlasticTable] = [
+            plastic_table(projection.source.n, lo, hi, projection._sources, projection._targets,
+                          projection._delay_steps, projection.arrays["weights"], projection.dendritic_delay_fraction)
+            for lo, hi in engine.ranges[projection.target.index]
+        ]  # fmt: skip
+        del projection.arrays["weights"]
+        for t, table in enumerate(self.tables):
+            m, arrays = len(table.weights), projection.arrays
+            arrays[f"weights/{t}"] = table.weights
+            arrays[f"x_here/{t}"] = np.zeros((len(self.sides["pre"]) if self.local_x else 0, m), network.dtype)
+            arrays[f"y_here/{t}"] = np.zeros((len(self.sides["post"]) if self.local_y else 0, m), network.dtype)
+            arrays[f"last/{t}"] = np.zeros((5, m if self.local_x or self.local_y else 0), dtype=np.int64)
+        delays = self.tables[0].delays
+        self.lag = int(max(delays, default=1) + 2 * max(self.tables[0].dendritic, default=0))
+
+    def attach(self, engine: ClockEngine) -> None:
+        """Build the operations for the rings and input slots that the engine has laid out."""
+        rule, dtype = self.projection.rule, self.projection.network.dtype
+        assert rule is not None
+        for block in self.blocks.values():
+            block.ring(engine.ring, self.projection.network.step)
+        kind = (type(rule), rule.bounds, self.local_x, self.local_y, dtype)
+        self.engine, self.pre, self.post = engine, ops.pre_op(*kind), ops.post_op(*kind)
+        changing = rule.on_post is not None or self.local_x
+        early = changing and bool((self.tables[0].dendritic > 0).any())
+        late = changing and bool((self.tables[0].dendritic == 0).any())
+        arrays = self.projection.arrays
+        self.contexts = [self._contexts(t, arrays, ops.NEVER) for t in range(len(self.tables))]
+        self.early = [[(self.post.address, c["early"])] if early else [] for c in self.contexts]
+        self.delivery = [[(self.pre.address, c["pre"])] for c in self.contexts]
+        self.late = [[(self.post.address, c["late"])] if late else [] for c in self.contexts]
+        self.traces = [
+            [b.operation(engine, t) for s, b in self.blocks.items() if b.specs and not self._local(s)]
+            for t in range(len(self.tables))
+        ]
+
+    def _local(self, side: str) -> bool:
+        return self.local_x if side == "pre" else self.local_y
+
+    def _contexts(self, t: int, arrays: dict[str, Any], limit: int, delivers: int = 1) -> dict[str, Context]:
+        projection, engine, table = self.projection, self.engine, self.tables[t]
+        source, target = projection.source, projection.target
+        own = projection.arrays
+        shared = dict(
+            delays=table.delays, dendritic=table.dendritic, n_delays=len(table.delays), n_synapses=len(table.weights),
+            weights=arrays[f"weights/{t}"], params=self.params, limit=limit,
+            x=own["pre/history"], n_source=source.n_padded, y=own["post/history"], n_target=target.n_padded,
+            x_here=arrays[f"x_here/{t}"], y_here=arrays[f"y_here/{t}"], last=arrays[f"last/{t}"],
+            n_last=arrays[f"last/{t}"].size, rates_x=self.rates["pre"], rates_y=self.rates["post"],
+            keep_x=self.blocks["pre"].keep, keep_y=self.blocks["post"].keep,
+            n_x=len(self.sides["pre"]), n_y=len(self.sides["post"]), ring=engine.ring,
+        )  # fmt: skip
+        inputs = engine.inputs_of(target, projection._receptors) if target.model.receptors else NOTHING
+        spikes = engine.all_spikes(source)
+        del spikes["ring"]
+        pre = Context(ops.PreContext, **shared, rows=table.rows, n_rows=len(table.rows), targets=table.targets,
+                      inputs=inputs, n_inputs=inputs.size, delivers=delivers and bool(target.model.receptors),
+                      **spikes)  # fmt: skip
+        posts = engine.own_spikes(target, t)
+        del posts["ring"]
+        back = [
+            Context(ops.PostContext, **shared, late=late, rows=table.back_rows, n_rows=len(table.back_rows),
+                    index=table.back_index, sources=table.sources, lo=engine.ranges[target.index][t][0], **posts)
+            for late in (0, 1)
+        ]  # fmt: skip
+        return {"pre": pre, "early": back[0], "late": back[1]}
+
+    def current_weights(self) -> Any:
+        """(synapses,) weights in order of creation, as of now: what has arrived but waits is applied to a copy."""
+        weights = np.empty(len(self.projection), dtype=self.projection.network.dtype)
+        step, waiting = self.projection.network.step, int(max(self.tables[0].dendritic, default=0))
+        for t, table in enumerate(self.tables):
+            arrays = {name: self.projection.arrays[name].copy()
+                      for name in (f"weights/{t}", f"x_here/{t}", f"y_here/{t}", f"last/{t}")}  # fmt: skip
+            if waiting and step and hasattr(self, "engine"):
+                contexts = self._contexts(t, arrays, limit=step - 1, delivers=0)
+                for s in range(step, step + waiting):
+                    for op, name in ((self.post, "early"), (self.pre, "pre"), (self.post, "late")):
+                        once()(op.address, np.array([contexts[name].address]), s)
+            weights[table.created] = arrays[f"weights/{t}"]
+        return weights
+
+    def set_weights(self, values: Any) -> None:
+        """Set the weights, given in order of creation."""
+        for t, table in enumerate(self.tables):
+            self.projection.arrays[f"weights/{t}"][...] = values[table.created]
+
+
+class EventRuntime:
+    """Traces and event hooks of a plastic projection that is a weight matrix."""
+
+    lag = 0
+
+    def __init__(self, projection: Projection, engine: ClockEngine) -> None:
+        self.projection, rule = projection, projection.rule
+        assert rule is not None
+        specs = rule.trace_specs()
+        self.blocks = {side: TraceBlock(projection, side, [s for s in specs if s.side == side])
+                       for side in ("pre", "post")}  # fmt: skip
+        fields = len(rule.Post._fields)  # type: ignore[attr-defined]
+        self.post = np.zeros((max(fields, 1), projection.target.n_padded), dtype=projection.network.dtype)
+        self.params = np.array((*rule.hook_params(), rule.w_ref), dtype=projection.network.dtype)
+
+    def attach(self, engine: ClockEngine) -> None:
+        """Build the operations: traces in every step, and the event hooks, called by `trigger`."""
+        projection, rule = self.projection, self.projection.rule
+        assert rule is not None
+        for block in self.blocks.values():
+            block.ring(1, 0)
+        self.traces = [
+            [b.operation(engine, t) for b in self.blocks.values() if b.specs]
+            for t in range(engine.n_threads)
+        ]
+        context = Context(
+            ops.EventContext, n_sources=projection.source.n, n_columns=projection.target.n_padded,
+            lo=0, hi=projection.target.n, weights=projection.arrays["weights"], params=self.params,
+            x=projection.arrays["pre/mean"], n_source=projection.source.n_padded, y=self.post,
+            n_target=projection.target.n_padded,
+        )  # fmt: skip
+        self.context, self.address = context, np.array([context.address])
+        self.hooks = {event: ops.dense_event_op(type(rule), event, rule.bounds, projection.network.dtype)
+                      for event in rule.events}  # fmt: skip
+
+    def trigger(self, event: str) -> None:
+        """Let the traces and then the rule react to a named event."""
+        for block in self.blocks.values():
+            block.trigger(event)
+        if event not in self.hooks:
+            return
+        rule, target = self.projection.rule, self.projection.target
+        assert rule is not None
+        means = self.projection.arrays["post/mean"]
+        self.post[: len(means)] = means
+        for row, name in enumerate(rule.post_state, start=len(means)):
+            self.post[row] = target._row(name)
+        once()(self.hooks[event].address, self.address, self.projection.network.step)

@@ -1,0 +1,71 @@
+"""Operations on traces: decay, read, increment, once per neuron and step.
+
+`z` holds two exponentials per trace and the trace is their difference (the second is 0 for a plain trace). After
+the spikes of step s were taken up and decayed, the values are what a hook at step s + 1 may read; they are kept in
+a ring of rows, so that a synapse can read them as they were when they left the neuron.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import namedtuple
+from typing import Any
+
+from numba import cfunc, float64, int32, int64
+
+from spikesim.clock.neurons import real
+from spikesim.jit import cache_for
+from spikesim.lowlevel import OPERATION, at, context
+
+TraceContext = namedtuple(
+    "TraceContext",
+    "lo hi n n_traces z decay bump keep history mean_open total steps_open ring spike_ids row_size start counts n_threads thread",
+)
+
+
+@functools.lru_cache(maxsize=None)
+def trace_op(dtype: Any, kept: bool, averaged: bool) -> Any:
+    """Decay, read and increment the traces of one thread's neurons.
+
+    `kept`: rows of readable values go to the ring `history` (ring, n_traces, n).
+    `averaged`: values are summed into `total` (n_traces, n) while `mean_open` is set.
+    `z`, `decay`, `bump` are (2, n_traces, ...): the two exponentials.
+    """
+    kind = real(dtype)
+    with cache_for() as cache:
+
+        @cfunc(OPERATION, cache=cache, error_model="numpy")
+        def traces(address, step):
+            g = context(TraceContext, address)
+            n, m = g.n, g.n_traces
+            z = at(g.z, kind, 2 * m * n)
+            decay, bump, keep = at(g.decay, float64, 2 * m), at(g.bump, float64, 2 * m), at(g.keep, float64, m)
+            row = step % g.ring
+            spikes = at(g.spike_ids, int32, g.ring * g.row_size)
+            first = row * g.row_size + g.start
+            count = at(g.counts, int32, g.ring * g.n_threads)[row * g.n_threads + g.thread]
+            if averaged and at(g.mean_open, int64, 1)[0] != 0:
+                total = at(g.total, kind, m * n)
+                for k in range(m):
+                    for i in range(k * n + g.lo, k * n + g.hi):
+                        total[i] += z[i] - z[m * n + i]
+                if g.thread == 0:
+                    at(g.steps_open, int64, 1)[0] += 1
+            for k in range(m):
+                rise, fall, left = kind(bump[k]), kind(bump[m + k]), kind(keep[k])
+                for q in range(first, first + count):
+                    i = k * n + spikes[q]
+                    z[i] = z[i] * left + rise
+                    z[m * n + i] = z[m * n + i] * left + fall
+            for k in range(2 * m):
+                factor = kind(decay[k])
+                for i in range(k * n + g.lo, k * n + g.hi):
+                    z[i] *= factor
+            if kept:
+                history = at(g.history, kind, g.ring * m * n)
+                later = ((step + 1) % g.ring) * m * n
+                for k in range(m):
+                    for i in range(k * n + g.lo, k * n + g.hi):
+                        history[later + i] = z[i] - z[m * n + i]
+
+    return traces

@@ -1,0 +1,145 @@
+"""From what the user says about a projection to its synapses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+
+from spikesim.connectors import AllToAll, from_sparse
+from spikesim.distributions import sample
+from spikesim.errors import SpikesimError, unknown
+from spikesim.plasticity import Rule
+from spikesim.projection import Projection
+from spikesim.rng import Stream
+
+if TYPE_CHECKING:
+    from spikesim.network import Network
+    from spikesim.population import Population, View
+
+
+def make_projection(
+    network: Network, source: View, target: View, rule: Any, *, weight: Any, delay: Any,
+    plasticity: Rule | None, receptor: str | None, dendritic_delay_fraction: float,
+) -> Projection:  # fmt: skip
+    """The projection that `Network.connect` describes. Raises SpikesimError for what does not fit."""
+    pre, post, index = source.population, target.population, len(network.projections)
+    label = f"connect {pre.name!r} -> {post.name!r}"
+    if plasticity is not None and not isinstance(plasticity, Rule):
+        raise SpikesimError(f"{label}: plasticity is a rule such as PairSTDP(), not {plasticity!r}.")
+    if not 0.0 <= dendritic_delay_fraction <= 1.0:
+        raise SpikesimError(f"{label}: dendritic_delay_fraction is from 0 to 1, not {dendritic_delay_fraction!r}.")
+    _check_receptor(label, post, receptor, plastic=plasticity is not None)
+    if hasattr(rule, "tocoo"):
+        rule, weight = from_sparse(rule)
+    if not hasattr(rule, "pairs"):
+        raise SpikesimError(f"{label}: give a connection rule such as FixedProbability(0.1), or a SciPy sparse "
+                            f"matrix, not {rule!r}.")  # fmt: skip
+    if _is_dense(rule, source, target, weight, delay, plasticity):
+        projection = _dense(network, index, label, pre, post, weight, delay, plasticity, receptor)
+        if projection is not None:
+            return projection
+    stream = Stream(network.seed, "CONNECT", index)
+    sources, targets = rule.pairs(source.ids, target.ids, pre is post, stream)
+    n = len(sources)
+    weights = sample(np.ravel(weight) if np.ndim(weight) == 2 else weight, n, Stream(network.seed, "WEIGHT", index),
+                     f"{label}: weight")  # fmt: skip
+    steps = delay_steps(delay, n, network, index, label)
+    receptors = _receptors(post, receptor, weights, label)
+    projection = Projection(
+        network, index, pre, post, sources=np.asarray(sources, dtype=np.int32), targets=np.asarray(targets, dtype=np.int32),
+        weights=weights.astype(network.dtype), delay_steps=steps, receptors=receptors, rule=plasticity,
+        dendritic_delay_fraction=float(dendritic_delay_fraction), dense=False,
+    )  # fmt: skip
+    if plasticity is not None:
+        check_rule(projection)
+        if np.ndim(receptors):
+            raise SpikesimError(f"{label}: plastic weights of both signs; make two projections, or give a receptor.")
+        if post.model.conductance and (weights < 0).any():
+            raise SpikesimError(f"{label}: plastic conductances must not be negative; use receptor='inhibitory'.")
+    return projection
+
+
+def delay_steps(delay: Any, n: int, network: Network, index: int, label: str) -> Any:
+    """(n,) int32 steps, or one number where all delays are equal. At least one step each."""
+    alike = np.ndim(delay) == 0 and isinstance(delay, (int, float, np.number))
+    stream = Stream(network.seed, "DELAY", index)
+    delays = sample(delay, 1 if alike else n, stream, f"{label}: delay")
+    short = delays < network.dt * (1.0 - 1e-9)
+    if short.any():
+        raise SpikesimError(f"{label}: a delay of {delays[short][0]:g} ms is shorter than one step of "
+                            f"dt = {network.dt:g} ms; give dt or more (TruncatedNormal has a lower limit).")  # fmt: skip
+    steps = np.rint(delays / network.dt).astype(np.int32)
+    return np.full(n, steps[0], dtype=np.int32) if alike else steps
+
+
+def _check_receptor(label: str, post: Population, receptor: str | None, plastic: bool) -> None:
+    known = post.model.receptors
+    if receptor is not None and receptor not in known:
+        raise unknown(f"{label}: {type(post.model).__name__}", "receptor", receptor, known)
+    if not known and not (plastic and post.model.replays):
+        raise SpikesimError(f"{label}: {type(post.model).__name__} has no receptors; only a plastic connection "
+                            "may end on a source, and only on a SpikeSource.")  # fmt: skip
+
+
+def _receptors(post: Population, receptor: str | None, weights: Any, label: str) -> Any:
+    """The number of the receptor of all synapses, or one for each where the sign of the weight selects it."""
+    if receptor is not None:
+        return post.model.receptors.index(receptor)
+    if not post.model.sign_selects:
+        return 0
+    negative = weights < 0
+    excitatory, inhibitory = (post.model.receptors.index(r) for r in ("excitatory", "inhibitory"))
+    if not negative.any():
+        return excitatory
+    return inhibitory if negative.all() else np.where(negative, inhibitory, excitatory).astype(np.int8)
+
+
+def _is_dense(rule: Any, source: View, target: View, weight: Any, delay: Any, plasticity: Rule | None) -> bool:
+    """Whether a weight matrix serves: all pairs of two whole populations, one delay, and no hooks on spikes."""
+    whole = len(source) == source.population.n and len(target) == target.population.n
+    one_delay = np.ndim(delay) == 0 and isinstance(delay, (int, float, np.number))
+    hooked = plasticity is not None and (plasticity.on_pre is not None or plasticity.on_post is not None)
+    plain = isinstance(rule, AllToAll) and (rule.autapses or source.population is not target.population)
+    return plain and whole and one_delay and not hooked and not source.population.model.graded
+
+
+def _dense(
+    network: Network, index: int, label: str, pre: Population, post: Population, weight: Any, delay: Any,
+    plasticity: Rule | None, receptor: str | None,
+) -> Projection | None:  # fmt: skip
+    n = pre.n * post.n
+    weight = np.ravel(weight) if np.ndim(weight) == 2 else weight
+    weights = sample(weight, n, Stream(network.seed, "WEIGHT", index), f"{label}: weight")
+    receptors = _receptors(post, receptor, weights, label)
+    if np.ndim(receptors):
+        return None
+    matrix = np.zeros((pre.n, post.n_padded), dtype=network.dtype)
+    matrix[:, : post.n] = weights.reshape(pre.n, post.n)
+    if post.model.conductance:
+        matrix = np.abs(matrix)
+    projection = Projection(
+        network, index, pre, post, sources=None, targets=None, weights=matrix,
+        delay_steps=delay_steps(delay, 1, network, index, label)[0], receptors=receptors, rule=plasticity,
+        dendritic_delay_fraction=1.0, dense=True,
+    )  # fmt: skip
+    if plasticity is not None:
+        check_rule(projection)
+    return projection
+
+
+def check_rule(projection: Projection) -> None:
+    """Raise SpikesimError for a rule that this engine cannot run on this projection."""
+    rule, label = projection.rule, repr(projection)
+    assert rule is not None
+    specs = rule.trace_specs()
+    hooked = rule.on_pre is not None or rule.on_post is not None
+    if hooked and (rule.post_state or any(s.mean_over for s in specs)):
+        raise SpikesimError(f"{label}: a rule with on_pre or on_post cannot read post_state or averaged traces yet.")
+    if rule.events and (hooked or not projection.dense):
+        raise SpikesimError(f"{label}: a rule with event hooks needs AllToAll() with one delay, and no on_pre/on_post.")
+    for name in rule.post_state:
+        if name not in projection.target.model.state:
+            raise SpikesimError(f"{label}: {type(rule).__name__} reads {name!r} of the postsynaptic neuron, which "
+                                f"{type(projection.target.model).__name__} does not have.")

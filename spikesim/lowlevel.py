@@ -1,0 +1,171 @@
+"""Five things numba does not offer: calling by address, arrays at an address, rows as records, a barrier,
+and flushing denormal numbers to zero. Every intrinsic of the project lives here.
+
+Records. State is kept as one array of shape (variables, neurons), so that loops over neurons vectorise;
+`load` reads one column of it as a named tuple, which is what the hooks of models see, and `store` writes one.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+
+from llvmlite import ir
+from numba import carray, types
+from numba.core import cgutils
+from numba.extending import intrinsic, register_jitable
+
+#: what every operation of the step is: a function of the address of its context, and the step
+OPERATION = types.void(types.int64, types.int64)
+
+_I32, _I64 = ir.IntType(32), ir.IntType(64)
+_X86 = platform.machine().lower() in ("x86_64", "amd64")
+_YIELD = "SwitchToThread" if sys.platform == "win32" else "sched_yield"
+_FLUSH = 0x8040  # flush-to-zero and denormals-are-zero bits of MXCSR
+
+
+@intrinsic
+def call(typing, function, context, step):
+    """Call the operation at address `function` with its context and the step."""
+
+    def codegen(ctx, builder, signature, args):
+        kind = ir.FunctionType(ir.VoidType(), [_I64, _I64])
+        builder.call(builder.inttoptr(args[0], kind.as_pointer()), args[1:])
+        return ctx.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64), codegen
+
+
+@intrinsic
+def _pointer(typing, address, dtype):
+    kind = types.CPointer(dtype.dtype)
+
+    def codegen(ctx, builder, signature, args):
+        return builder.inttoptr(args[0], ctx.get_value_type(kind))
+
+    return kind(types.int64, dtype), codegen
+
+
+@register_jitable
+def at(address, dtype, n):
+    """The array of `n` numbers of `dtype` that begins at `address`."""
+    return carray(_pointer(address, dtype), n)
+
+
+@intrinsic
+def load(typing, record, array, column, stride):
+    """`record(array[column], array[column + stride], ...)`: one column of a (fields, stride) array."""
+    fields = record.instance_class
+    kind = types.NamedUniTuple(array.dtype, len(fields._fields), fields)
+
+    def codegen(ctx, builder, signature, args):
+        data = ctx.make_array(signature.args[1])(ctx, builder, args[1]).data
+        values = []
+        for row in range(len(fields._fields)):
+            offset = builder.add(builder.mul(args[3], ctx.get_constant(types.intp, row)), args[2])
+            values.append(ctx.unpack_value(builder, signature.args[1].dtype, builder.gep(data, [offset])))
+        return ctx.make_tuple(builder, signature.return_type, values)
+
+    return kind(record, array, types.intp, types.intp), codegen
+
+
+@intrinsic
+def store(typing, array, column, stride, values):
+    """Write the tuple `values` into one column of a (fields, stride) array."""
+
+    def codegen(ctx, builder, signature, args):
+        kind = signature.args[0]
+        data = ctx.make_array(kind)(ctx, builder, args[0]).data
+        for row, value in enumerate(cgutils.unpack_tuple(builder, args[3])):
+            offset = builder.add(builder.mul(args[2], ctx.get_constant(types.intp, row)), args[1])
+            value = ctx.cast(builder, value, signature.args[3][row], kind.dtype)
+            ctx.pack_value(builder, kind.dtype, value, builder.gep(data, [offset]))
+        return ctx.get_dummy_value()
+
+    return types.void(array, types.intp, types.intp, values), codegen
+
+
+@register_jitable
+def context(record, address):
+    """The context of an operation: a named tuple of integers, most of them addresses, read from `address`."""
+    return load(record, at(address, types.int64, 64), 0, 1)
+
+
+@intrinsic
+def _atomic_add(typing, array, index, value):
+    def codegen(ctx, builder, signature, args):
+        data = ctx.make_array(signature.args[0])(ctx, builder, args[0]).data
+        return builder.atomic_rmw("add", builder.gep(data, [args[1]]), args[2], "seq_cst")
+
+    return types.int64(array, types.intp, types.int64), codegen
+
+
+@intrinsic
+def _give_way(typing):
+    def codegen(ctx, builder, signature, args):
+        kind = ir.FunctionType(_I32, [])
+        builder.call(cgutils.get_or_insert_function(builder.module, kind, _YIELD), [])
+        return ctx.get_dummy_value()
+
+    return types.void(), codegen
+
+
+SPINS = 1000  # tries before a waiting thread offers its core to others
+ARRIVED, GENERATION = 0, 8  # places in `sync`, a cache line apart
+
+
+@register_jitable
+def barrier(sync, n_threads):
+    """Wait until all threads are here. Spins briefly, then yields: a pure spin collapses on a busy machine."""
+    generation = _atomic_add(sync, GENERATION, 0)
+    if _atomic_add(sync, ARRIVED, 1) == n_threads - 1:
+        _atomic_add(sync, ARRIVED, -n_threads)
+        _atomic_add(sync, GENERATION, 1)
+        return
+    tries = 0
+    while _atomic_add(sync, GENERATION, 0) == generation:
+        tries += 1
+        if tries > SPINS:
+            _give_way()
+
+
+@intrinsic
+def flush_denormals(typing):
+    """Treat denormal numbers as zero in this thread from now on; gives what `restore_denormals` wants.
+
+    Decaying traces and currents reach the denormal range within seconds of silence, and arithmetic there is
+    some twenty times slower. On machines other than x86 nothing is done.
+    """
+
+    def codegen(ctx, builder, signature, args):
+        if not _X86:
+            return ir.Constant(_I32, 0)
+        slot = cgutils.alloca_once(builder, _I32)
+        _mxcsr(builder, "st", slot)
+        before = builder.load(slot)
+        builder.store(builder.or_(before, ir.Constant(_I32, _FLUSH)), slot)
+        _mxcsr(builder, "ld", slot)
+        return before
+
+    return types.int32(), codegen
+
+
+@intrinsic
+def restore_denormals(typing, before):
+    """Undo `flush_denormals`, so that the caller's own arithmetic is as it was."""
+
+    def codegen(ctx, builder, signature, args):
+        if _X86:
+            slot = cgutils.alloca_once(builder, _I32)
+            builder.store(args[0], slot)
+            _mxcsr(builder, "ld", slot)
+        return ctx.get_dummy_value()
+
+    return types.void(types.int32), codegen
+
+
+def _mxcsr(builder, direction, slot):
+    byte = ir.IntType(8).as_pointer()
+    kind = ir.FunctionType(ir.VoidType(), [byte])
+    function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.x86.sse.{direction}mxcsr")
+    builder.call(function, [builder.bitcast(slot, byte)])

@@ -1,0 +1,359 @@
+"""The network: populations, projections, recorders, and time.
+
+    net = Network(dt=0.1, seed=7, threads=2)
+    exc = net.add(LIF(), 800, name="exc")
+    net.connect(exc, exc, FixedProbability(0.1), weight=45.0, delay=1.5)
+    spikes = net.record(exc, "spikes")
+    net.run(1000.0)
+
+What happens in one step, and in which order, is stated in `spikesim.clock`; at a plastic synapse, in
+`spikesim.plasticity`. Everything that changes while the network runs is a named array of a population or
+projection (see `Network.arrays`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from spikesim.connecting import make_projection
+from spikesim.errors import RunError, SpikesimError, unknown
+from spikesim.neuron import Neuron
+from spikesim.plasticity import Rule
+from spikesim.population import Population, View
+from spikesim.projection import Projection
+from spikesim.record import RateRecorder, Recorder, SpikeRecorder, StateRecorder, WeightRecorder
+from spikesim.rng import fresh_seed
+
+PRECISIONS = {"double": np.float64, "single": np.float32}
+PATIENCE = 0.2  # seconds between looks at the progress bar and at Ctrl-C
+
+
+class Network:
+    """A network on a clock.
+
+    dt
+        ms per step.
+    seed
+        of all random numbers, 0 to 2**63 - 1; without one a fresh one is drawn, printed, and kept in `seed`.
+    threads
+        worker threads; the result does not depend on their number, to the last bit.
+    precision
+        "double" (default) or "single".
+
+    Raises SpikesimError for values out of range.
+    """
+
+    def __init__(
+        self, *, dt: float = 0.1, seed: int | None = None, threads: int = 1, precision: str = "double"
+    ) -> None:
+        if not (isinstance(dt, (int, float)) and 0 < dt < float("inf")):
+            raise SpikesimError(f"Network: dt must be a positive number of ms, not {dt!r}.")
+        if not (isinstance(threads, (int, np.integer)) and threads >= 1):
+            raise SpikesimError(f"Network: threads must be a whole number from 1 on, not {threads!r}.")
+        if precision not in PRECISIONS:
+            raise unknown("Network", "precision", str(precision), PRECISIONS)
+        if seed is None:
+            seed = fresh_seed()
+            print(f"spikesim: seed {seed}", file=sys.stderr)
+        if not (isinstance(seed, (int, np.integer)) and 0 <= seed < 2**63):
+            raise SpikesimError(f"Network: seed must be a whole number from 0 to 2**63 - 1, not {seed!r}.")
+        self.dt, self.seed, self.threads, self.precision = float(dt), int(seed), int(threads), precision
+        self.dtype = PRECISIONS[precision]
+        self.step = 0
+        self.populations: list[Population] = []
+        self.projections: list[Projection] = []
+        self.recorders: list[Recorder] = []
+        self.description: dict[str, Any] = {}  # what files say of the network: its name, its parameters
+        self.seconds = {"build": 0.0, "compile": 0.0, "run": 0.0}
+        self._writers: dict[str, Any] = {}
+        self._engine: Any = None
+        self._dirty = True
+
+    # Building ---------------------------------------------------------------------------------------------
+
+    def add(self, model: Neuron, n: int, name: str | None = None) -> Population:
+        """A new population of `n` neurons of `model`. Raises SpikesimError for a name that is taken."""
+        if not isinstance(model, Neuron):
+            raise SpikesimError(f"Network.add takes a neuron such as LIF(), not {model!r}.")
+        if not (isinstance(n, (int, np.integer)) and n >= 1):
+            raise SpikesimError(f"Network.add: the number of neurons is a whole number from 1 on, not {n!r}.")
+        name = name or f"{type(model).__name__}_{len(self.populations)}"
+        if any(p.name == name for p in self.populations):
+            raise SpikesimError(f"Network.add: there is a population {name!r} already; choose another name.")
+        population = Population(self, model, int(n), name, len(self.populations))
+        self.populations.append(population)
+        self.changed()
+        return population
+
+    def connect(
+        self, source: View, target: View, rule: Any, *, weight: Any = 1.0, delay: Any = None,
+        plasticity: Rule | None = None, receptor: str | None = None, dendritic_delay_fraction: float = 1.0,
+    ) -> Projection:  # fmt: skip
+        """Connect two populations or views by a connection rule or a SciPy sparse matrix (source, target).
+
+        weight
+            a number, an array with one value a synapse, or a distribution, in the unit of the receptor.
+        delay
+            ms, likewise; default one step. Put on the nearest step; at least one step.
+        plasticity
+            a `Rule`, or None for static synapses.
+        receptor
+            name of the target's receptor; by default the sign of the weight selects "excitatory" or
+            "inhibitory", or it is the target's first.
+        dendritic_delay_fraction
+            how much of the delay is dendritic: 1 (NEST) to 0 (Brian 2). Matters for plastic synapses.
+
+        Raises SpikesimError for anything that does not fit, before anything compiles.
+        """
+        for view in (source, target):
+            if not isinstance(view, View) or view.population.network is not self:
+                raise SpikesimError(f"Network.connect takes populations or views of this network, not {view!r}.")
+        projection = make_projection(
+            self, source, target, rule, weight=weight, delay=self.dt if delay is None else delay,
+            plasticity=plasticity, receptor=receptor, dendritic_delay_fraction=dendritic_delay_fraction,
+        )  # fmt: skip
+        self.projections.append(projection)
+        self.changed()
+        return projection
+
+    def record(self, what: View | Projection, variable: str, *, every: float | None = None, to: Any = None) -> Any:
+        """Record "spikes", "rate" or a state variable of a population or view, or "weights" of a projection.
+
+        every
+            ms between samples (state: default dt; rate: default 1; weights: required).
+        to
+            a file to stream spikes to while the network runs, SONATA in HDF5.
+        """
+        recorder = self._recorder(what, variable, every, None if to is None else str(to))
+        self.recorders.append(recorder)
+        self.changed()
+        return recorder
+
+    def _recorder(self, what: Any, variable: str, every: float | None, to: str | None) -> Recorder:
+        if to is not None and variable != "spikes":
+            raise SpikesimError(f"Network.record: only spikes are streamed to a file, not {variable!r}.")
+        if isinstance(what, Projection):
+            if variable != "weights":
+                raise unknown(f"projection {what!r}", "recordable variable", variable, ["weights"])
+            if every is None:
+                raise SpikesimError("Network.record: weights need every=, the ms between two snapshots.")
+            return WeightRecorder(what, self._steps(every, "every"), self.step)
+        if not isinstance(what, View):
+            raise SpikesimError(f"Network.record takes a population, a view or a projection, not {what!r}.")
+        if variable == "spikes":
+            self._can_spike(what)
+            return SpikeRecorder(what, to)
+        if variable == "rate":
+            self._can_spike(what)
+            return RateRecorder(what, self._steps(1.0 if every is None else every, "every"), self.step)
+        known = list(what.population.model.state)
+        if variable not in known:
+            raise unknown(f"population {what.population.name!r}", "recordable variable", variable, [*known, "spikes", "rate"])
+        return StateRecorder(what, variable, self._steps(self.dt if every is None else every, "every"), self.step)
+
+    def _can_spike(self, view: View) -> None:
+        if view.population.model.graded:
+            raise SpikesimError(f"population {view.population.name!r} emits a current and no spikes.")
+
+    def _steps(self, duration: float, what: str) -> int:
+        """`duration` (ms) in whole steps; raises SpikesimError when it is not a positive multiple of dt."""
+        steps = duration / self.dt if isinstance(duration, (int, float, np.number)) else float("nan")
+        if not (steps > 0.5 and abs(steps - round(steps)) < 1e-6 * max(1.0, steps)):
+            raise SpikesimError(f"{what} must be a positive multiple of dt = {self.dt:g} ms, not {duration!r}.")
+        return round(steps)
+
+    # Time -------------------------------------------------------------------------------------------------
+
+    @property
+    def time(self) -> float:
+        """ms since the beginning: an integer number of steps times dt, never a running sum."""
+        return self.step * self.dt
+
+    def changed(self) -> None:
+        """Something was added or laid out anew: the next run builds its tables again. State is kept."""
+        self._dirty = True
+
+    def prepare(self) -> None:
+        """Build and compile what `run` needs. `run` does so itself; call it to keep that out of a timing."""
+        if not self._dirty:
+            return
+        from spikesim.clock.engine import ClockEngine  # late, so that `import spikesim` stays light
+
+        if self._engine is not None:
+            self._engine.close()
+        self._engine = ClockEngine(self)
+        self._dirty = False
+        self._open_writers()
+
+    def run(self, duration: float, *, progress: bool = False) -> None:
+        """Run for `duration` ms. `progress` shows a bar if stderr is a terminal.
+
+        Ctrl-C stops after the current block of steps: recorders and files hold all up to there, `time` tells
+        how far it came, and KeyboardInterrupt is raised.
+        """
+        steps = self._steps(duration, "run: duration")
+        self.prepare()
+        began, last = time.perf_counter(), self.step + steps
+        with self._stoppable() as stopped, _bar(steps, self.dt, progress) as bar:
+            pace = 1000
+            while self.step < last and not stopped:
+                limit = min([last, self.step + pace, self._next_change(), *(r.limit(self.step) for r in self.recorders)])
+                at, clock = self.step, time.perf_counter()
+                self.step = self._engine.run(self.step, limit)
+                for recorder in self.recorders:
+                    recorder.drain(self.step)
+                for writer in self._writers.values():
+                    writer.flush(self.time)
+                bar(self.step - at)
+                spent = time.perf_counter() - clock
+                pace = max(1, min(10**6, int((self.step - at) * PATIENCE / max(spent, 1e-6))))
+        self.seconds["run"] += time.perf_counter() - began
+        if stopped:
+            raise KeyboardInterrupt
+
+    def _next_change(self) -> int:
+        """The step up to which all constants hold; refreshes those that change now."""
+        nearest = 1 << 62
+        for population in self.populations:
+            changes = population.changes
+            if not len(changes):
+                continue
+            if self.step in changes:
+                population.refresh()
+                if self._dirty:
+                    self.prepare()
+            later = changes[changes > self.step]
+            nearest = min(nearest, int(later[0])) if len(later) else nearest
+        return nearest
+
+    @contextlib.contextmanager
+    def _stoppable(self) -> Iterator[list[int]]:
+        """Ctrl-C asks the engine to stop and fills the list this yields, in place of raising anywhere."""
+        stopped: list[int] = []
+
+        def stop(number: int, frame: Any) -> None:
+            stopped.append(number)
+            self._engine.interrupt()
+
+        if threading.current_thread() is not threading.main_thread():
+            yield stopped
+            return
+        before = signal.signal(signal.SIGINT, stop)
+        try:
+            yield stopped
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def trigger(self, event: str) -> None:
+        """Let every neuron model and rule that has a hook `on_<event>` apply it, now, between two steps."""
+        known = {e for p in self.populations for e in p.model.events}
+        for projection in self.projections:
+            if projection.rule is not None:
+                means = (s.mean_over for s in projection.rule.trace_specs() if s.mean_over)
+                known |= {*projection.rule.events, *(e for pair in means for e in pair)}
+        if event not in known:
+            raise unknown("this network", "event", event, known)
+        self.prepare()
+        self._engine.trigger(event)
+
+    # State ------------------------------------------------------------------------------------------------
+
+    def arrays(self) -> dict[str, Any]:
+        """Every array that the network's future depends on, by name."""
+        self.prepare()
+        owners = [(p.name, p) for p in self.populations] + [(f"projection {p.index}", p) for p in self.projections]
+        return {f"{label}/{name}": array for label, owner in owners for name, array in owner.arrays.items()}
+
+    def store(self) -> dict[str, Any]:
+        """The state now, to be given to `restore`. Recorders are not part of it."""
+        return {"step": self.step, "arrays": {name: array.copy() for name, array in self.arrays().items()}}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go back to a state that `store` gave, of this network as it is built now."""
+        arrays = self.arrays()
+        if {n: a.shape for n, a in arrays.items()} != {n: a.shape for n, a in state["arrays"].items()}:
+            raise SpikesimError("Network.restore: the network has been changed since this state was stored.")
+        for name, array in arrays.items():
+            array[...] = state["arrays"][name]
+        self.step = state["step"]
+        for population in self.populations:
+            population.refresh()
+
+    # Files ------------------------------------------------------------------------------------------------
+
+    def _provenance(self) -> dict[str, Any]:
+        from spikesim.jit import source_digest
+
+        return {"parameters": {**self.description, "threads": self.threads, "precision": self.precision},
+                "source_digest": source_digest()}  # fmt: skip
+
+    def _open_writers(self) -> None:
+        """Open the files that spikes are streamed to, each with all the populations that go there."""
+        from spikesim.sonata import SpikeWriter
+
+        streams: dict[str, list[SpikeRecorder]] = {}
+        for recorder in self.recorders:
+            if isinstance(recorder, SpikeRecorder) and recorder.to is not None:
+                streams.setdefault(recorder.to, []).append(recorder)
+        for path, recorders in streams.items():
+            if path not in self._writers:
+                sizes = {r.population.name: r.population.n for r in recorders}
+                self._writers[path] = SpikeWriter(path, sizes, self.dt, self.seed, self._provenance())
+            elif any(r.writer is None for r in recorders):
+                raise RunError(f"{path} is being written already; record all that goes there before the first run.")
+            for recorder in recorders:
+                recorder.writer = self._writers[path]
+
+    def save_spikes(self, path: Any) -> None:
+        """Write all spikes recorded in memory to a SONATA file."""
+        from spikesim.sonata import SpikeWriter
+
+        held = [r for r in self.recorders if isinstance(r, SpikeRecorder) and r.to is None]
+        if not held:
+            raise SpikesimError('Network.save_spikes: no spikes are recorded in memory; call record(..., "spikes") first.')
+        sizes = {r.population.name: r.population.n for r in held}
+        if len(sizes) < len(held):
+            raise SpikesimError("Network.save_spikes: one population has two spike recorders; keep one of them.")
+        with SpikeWriter(path, sizes, self.dt, self.seed, self._provenance()) as writer:
+            for recorder in held:
+                writer.append(recorder.population.name, recorder.steps, recorder.ids)
+            writer.flush(self.time)
+
+    def close(self, completed: bool = True) -> None:
+        """Finish the files that spikes are streamed to, and let the worker threads go."""
+        for writer in self._writers.values():
+            writer.close(completed, self.time)
+        if self._engine is not None:
+            self._engine.close()
+            self._engine, self._dirty = None, True
+
+    def __enter__(self) -> Network:
+        return self
+
+    def __exit__(self, kind: Any, *_: Any) -> None:
+        self.close(completed=kind is None)
+
+    def __repr__(self) -> str:
+        synapses = sum(len(p) for p in self.projections)
+        return (f"<Network of {sum(p.n for p in self.populations)} neurons, {synapses} synapses, "
+                f"dt={self.dt:g} ms, seed={self.seed}, t={self.time:g} ms>")  # fmt: skip
+
+
+@contextlib.contextmanager
+def _bar(steps: int, dt: float, shown: bool) -> Iterator[Any]:
+    if not shown or not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    from tqdm import tqdm
+
+    layout = "{percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} ms [{elapsed}<{remaining}]"
+    with tqdm(total=steps * dt, bar_format=layout, file=sys.stderr) as bar:
+        yield lambda done: bar.update(done * dt)

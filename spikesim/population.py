@@ -1,0 +1,157 @@
+"""Populations of neurons, and views of some of their neurons."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikesim.distributions import sample
+from spikesim.errors import SpikesimError, unknown
+from spikesim.neuron import Neuron
+from spikesim.rng import Stream
+
+if TYPE_CHECKING:
+    from spikesim.network import Network
+
+LANES = 16  # neurons are padded to whole groups of this many
+
+
+class View:
+    """Some neurons of a population, by id. `exc[:10]`, `exc[[3, 5]]` and `exc[mask]` are views."""
+
+    def __init__(self, population: Population, ids: NDArray[np.int64]) -> None:
+        self.population = population
+        self.ids = ids
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, which: Any) -> View:
+        if isinstance(which, (int, np.integer)):
+            which = [which]
+        try:
+            return View(self.population, self.ids[which])
+        except IndexError as error:
+            raise SpikesimError(f"population {self.population.name!r}: {error}.") from None
+
+    def set(self, **values: Any) -> None:
+        """Set parameters or state variables: each a number, an array with one value a neuron, or a distribution."""
+        self.population._assign(self.ids, values)
+
+    def get(self, name: str) -> NDArray[np.float64]:
+        """One value per neuron of a parameter or state variable."""
+        return self.population._lookup(name)[self.ids]
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} of {self.population!r}>"
+
+
+class Population(View):
+    """`n` neurons of one model. Made by `Network.add`; `ids` count from 0."""
+
+    def __init__(self, network: Network, model: Neuron, n: int, name: str, index: int) -> None:
+        self.network, self.model, self.name, self.index = network, model, name, index
+        self.n = n
+        self.n_padded = max(LANES, -(-n // LANES) * LANES)
+        super().__init__(self, np.arange(n))
+        self._draws = 0
+        self.schedule = model.schedule(n, network.dt) if model.replays else None  # type: ignore[attr-defined]
+        self.values: dict[str, Any] = {}
+        for parameter in model.parameters:
+            value = getattr(model, parameter)
+            self.values[parameter] = value if not _numeric(type(model), parameter) else self._expand(parameter, value)
+        self.arrays: dict[str, Any] = {
+            "state": np.zeros((len(model.state), self.n_padded), dtype=network.dtype),
+            "refractory": np.zeros(self.n_padded, dtype=np.int32),
+        }
+        self.changes = model.changes(network.dt)  # steps at which the constants change by themselves
+        self.constants = np.zeros((1, 1), dtype=network.dtype)
+        self.refresh()
+        for variable, start in model.state.items():
+            start = model.initial.get(variable, start)
+            value = self.values[start] if isinstance(start, str) else self._expand(variable, start)
+            self._row(variable)[: self.n] = value
+
+    def _expand(self, name: str, value: Any, n: int | None = None) -> NDArray[np.float64]:
+        """`value` as an array of length 1 (a number) or n (default: one value per neuron of the population)."""
+        if value is None or isinstance(value, bool):
+            value = float(bool(value))
+        if np.ndim(value) == 0 and isinstance(value, (int, float, np.number)):
+            type(self.model).within_limits(name, float(value))
+            return np.array([float(value)])
+        self._draws += 1
+        stream = Stream(self.network.seed, "PARAMETER", self.index * 4096 + self._draws)
+        array = sample(value, self.n if n is None else n, stream, f"population {self.name!r}: {name}")
+        type(self.model).within_limits(name, array)
+        return array
+
+    def refresh(self) -> None:
+        """Derive the constants of the step from the parameters in force; all or nothing."""
+        network = self.network
+        values = self.model.at_step(self.values, network.step, network.dt)
+        type(self.model).validate(SimpleNamespace(**values), network.dt)
+        found = self.model.constants_for(values, network.dt)
+        width = self.n_padded if any(len(v) > 1 for v in found.values()) else 1
+        constants = np.zeros((max(1, len(found)), width), dtype=network.dtype)
+        for row, name in enumerate(self.model.Constants._fields):  # type: ignore[attr-defined]
+            constants[row, : self.n if width > 1 else 1] = found[name]
+        if constants.shape == self.constants.shape:
+            self.constants[...] = constants
+        else:
+            self.constants = constants
+            network.changed()
+
+    def _row(self, variable: str) -> Any:
+        return self.arrays["state"][list(self.model.state).index(variable)]
+
+    def _lookup(self, name: str) -> NDArray[np.float64]:
+        if name in self.model.state:
+            return self._row(name)[: self.n].astype(np.float64)
+        if name in self.values and _numeric(type(self.model), name):
+            return np.broadcast_to(self.values[name], (self.n,)).astype(np.float64)
+        raise unknown(f"population {self.name!r} ({type(self.model).__name__})", "parameter or state variable",
+                      name, (*self.model.parameters, *self.model.state))  # fmt: skip
+
+    def _assign(self, ids: NDArray[np.int64], values: dict[str, Any]) -> None:
+        if self.model.replays:
+            self.model = type(self.model)(**values)
+            self.schedule = self.model.schedule(self.n, self.network.dt)  # type: ignore[attr-defined]
+            self.network.changed()
+            return
+        whole = len(ids) == self.n
+        new_values, new_state = dict(self.values), {}
+        for name, value in values.items():
+            state = type(self.model)._state_name(name)
+            if state is None:
+                name, value = type(self.model).canonical(name, value)
+            name = state or name
+            if state is None and not _numeric(type(self.model), name):
+                new_values[name] = type(self.model).checked(name, value)
+                continue
+            array = self._expand(name, value, len(ids))
+            if state is not None:
+                new_state[name] = array
+            elif whole:
+                new_values[name] = array
+            else:
+                new_values[name] = np.broadcast_to(new_values[name], (self.n,)).copy()
+                new_values[name][ids] = array
+        before, self.values = self.values, new_values
+        try:
+            self.refresh()
+        except SpikesimError:
+            self.values = before
+            raise
+        for name, array in new_state.items():
+            self._row(name)[ids] = array
+
+    def __repr__(self) -> str:
+        return f"<{self.name!r}: {self.n} {type(self.model).__name__}>"
+
+
+def _numeric(model: type[Neuron], name: str) -> bool:
+    default = getattr(model, name)
+    return not isinstance(default, (str, tuple))

@@ -1,0 +1,293 @@
+"""What an induction protocol is: spike trains, and what the experiment measured.
+
+A protocol is a class with parameters and one method that lists its conditions, each a pair of spike trains:
+
+    class Window(Protocol):
+        \"\"\"...\"\"\"
+        pairs: int = 60
+        axis = "delta_t"
+
+        def conditions(self):
+            for delta_t in (-10.0, 10.0):
+                pre = [1000.0 * k for k in range(self.pairs)]
+                yield Condition(f"{delta_t:+g} ms", {"delta_t": delta_t}, pre, [t + delta_t for t in pre])
+
+`run(rule)` walks every condition exactly (`spikesim.timeline`) and sets prediction beside measurement.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+from spikesim.errors import SpikesimError
+from spikesim.parameters import Parameters
+from spikesim.plasticity import Rule
+from spikesim.timeline import start_weight, weight_change
+
+#: Protocol variable -> its name and unit in tables and on axes.
+LABELS = {
+    "delta_t": "Δt (ms)",
+    "delta_t1": "Δt1 (ms)",
+    "delta_t2": "Δt2 (ms)",
+    "frequency": "frequency (Hz)",
+    "separation": "T (ms)",
+}
+
+#: Column -> how `ProtocolResult.to_text` prints it.
+FORMATS = {"label": "{}", "predicted": "{:+.6f}", "measured": "{:+.3f}", "sem": "{:.3f}"}
+
+
+@dataclass(frozen=True, eq=False)
+class Condition:
+    """One row of an experiment: two spike trains (ms) and, where there is one, the measured change.
+
+    variables
+        the protocol variables of this row, name -> number.
+    measured, sem
+        the relative weight change and its standard error, as fractions of the weight before.
+    counts
+        whether the row enters `ProtocolResult.error`.
+    series
+        the curve that the row belongs to in a plot.
+    """
+
+    label: str
+    variables: Mapping[str, float]
+    pre: Sequence[float]
+    post: Sequence[float]
+    measured: float | None = None
+    sem: float | None = None
+    counts: bool = True
+    series: str = ""
+
+
+class Protocol(Parameters):
+    """Base of all protocols. Spike times are those at the synapse; weights are free of bounds unless the user
+    gave the rule some (see `spikesim.timeline.trajectory`).
+
+    Class attributes of a protocol: `title`, `reference` (a DOI), and `axis`, the variable that its plot has
+    on the x axis; rows that lack it are drawn one beside the other.
+    """
+
+    w0: float = 0.0  # weight before, in units of the weights; 0 for the rule's own start
+
+    limits = {"w0": (">= 0",)}
+
+    title: ClassVar[str] = ""
+    reference: ClassVar[str] = ""
+    axis: ClassVar[str] = ""
+
+    @classmethod
+    def name(cls) -> str:
+        """The name it is found by: that of its file."""
+        return cls.__module__.rpartition(".")[2]
+
+    def conditions(self) -> Iterable[Condition]:
+        """The rows of the experiment."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what its conditions are.")
+
+    def start(self, rule: Rule) -> float:
+        """The weight before induction, in units of the weights."""
+        start = self.w0 or start_weight(rule)
+        if not start > 0.0:
+            raise SpikesimError(
+                f"{type(self).__name__}: a relative change needs a weight w0 > 0 to start from."
+            )
+        return start
+
+    def induce(self, rule: Rule, condition: Condition) -> float:
+        """The weight change under one condition, as a fraction of the weight before."""
+        start = self.start(rule)
+        return weight_change(rule, condition.pre, condition.post, w0=start) / start
+
+    def run(self, rule: Rule) -> ProtocolResult:
+        """Every condition with what the rule predicts and what was measured."""
+        if not isinstance(rule, Rule):
+            raise SpikesimError(f"{type(self).__name__}.run needs a plasticity rule, not {rule!r}.")
+        points = [Point(condition, self.induce(rule, condition)) for condition in self.conditions()]
+        return ProtocolResult(self, rule, points)
+
+
+@dataclass(frozen=True, eq=False)
+class Point:
+    """One condition and the relative weight change that the rule predicts for it."""
+
+    condition: Condition
+    predicted: float
+
+    @property
+    def counted(self) -> bool:
+        """Whether the error is taken over this point, too."""
+        c = self.condition
+        return c.counts and c.measured is not None and bool(c.sem)
+
+
+@dataclass
+class ProtocolResult:
+    """Predictions of one rule for one protocol, beside the measurements. Changes are fractions of the weight
+    before. `scalars` holds single numbers under their names, `course` the times (ms) and weights of a run.
+    """
+
+    protocol: Protocol
+    rule: Rule
+    points: list[Point]
+    scalars: dict[str, float] = field(default_factory=dict)
+    course: tuple[Sequence[float], Sequence[float]] | None = None
+
+    @property
+    def error(self) -> float | None:
+        """E = mean of ((predicted - measured) / sem)^2 over the points that count; None where there are none.
+
+        Pfister & Gerstner 2006 (doi:10.1523/JNEUROSCI.1425-06.2006) fitted their rule to it.
+        """
+        rows = [row for row in self.rows() if row["counted"]]
+        if not rows:
+            return None
+        return math.fsum(((r["predicted"] - r["measured"]) / r["sem"]) ** 2 for r in rows) / len(rows)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The table: one dict per point, all with the same keys; None where a row has no such value."""
+        names = dict.fromkeys(name for p in self.points for name in p.condition.variables)
+        return [
+            {
+                "label": p.condition.label,
+                **{name: p.condition.variables.get(name) for name in names},
+                "predicted": p.predicted,
+                "measured": p.condition.measured,
+                "sem": p.condition.sem,
+                "counted": p.counted,
+            }
+            for p in self.points
+        ]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything, for JSON. An infinite bound is written as the string "inf", which parameters accept."""
+        return {
+            "protocol": self.protocol.name(),
+            "rule": type(self.rule).__name__,
+            "preset": self.rule.preset,
+            "parameters": {"protocol": _plain(self.protocol.values()), "rule": _plain(self.rule.values())},
+            "reference": {"protocol": self.protocol.reference, "rule": self.rule.reference},
+            "points": [_plain(row) for row in self.rows()],
+            "error": self.error,
+            **_plain(self.scalars),
+        }
+
+    def to_text(self) -> str:
+        """The table with its heading and the error, aligned for a terminal."""
+        rows = self.rows()
+        keys = [key for key in rows[0] if key != "counted" and any(row[key] is not None for row in rows)]
+        cells = [
+            ["" if row[key] is None else FORMATS.get(key, "{:g}").format(row[key]) for key in keys]
+            for row in rows
+        ]
+        head = [LABELS.get(key, key) for key in keys]
+        widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
+        lines = [f"{self.protocol.title} ({self.protocol.reference})", f"rule: {self.rule!r}", ""]
+        for line in (head, ["-" * width for width in widths], *cells):
+            first, *others = zip(line, widths, strict=True)
+            aligned = [first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)]
+            lines.append("  ".join(aligned).rstrip())
+        lines += ["", "Changes are fractions of the weight before."]
+        if self.error is not None:
+            count = sum(p.counted for p in self.points)
+            lines.append(f"error E = {self.error:.4g} (mean squared deviation in s.e.m. over {count} points)")
+        lines += [f"{name} = {value:.6f}" for name, value in self.scalars.items()]
+        return "\n".join(lines)
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write the table, one line per point; empty where a row has no such value."""
+        rows = self.rows()
+        with open(path, "w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+
+    def plot(self, path: str | Path) -> None:
+        """Draw predictions and measurements into a file; its ending chooses the format (png, pdf, svg)."""
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        swept = [p for p in self.points if self.protocol.axis in p.condition.variables]
+        single = [p for p in self.points if self.protocol.axis not in p.condition.variables]
+        panels: list[tuple[float, Callable[[Any, Any], None], Any]] = []
+        if self.course is not None:
+            panels.append((5.0, self._plot_course, self.course))
+        elif single:
+            panels.append((2.0 + 0.35 * len(single), self._plot_single, single))
+        if swept:
+            panels.append((5.0, self._plot_swept, swept))
+        widths = [width for width, _, _ in panels]
+        figure = Figure(figsize=(sum(widths) + 1.0, 4.5), layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.subplots(1, len(panels), squeeze=False, width_ratios=widths)[0]
+        for ax, (_, draw, content) in zip(axes, panels, strict=True):
+            draw(ax, content)
+            ax.spines[["top", "right"]].set_visible(False)
+        error = "" if self.error is None else f", E = {self.error:.3g}"
+        model = type(self.rule).__name__ + (f" ({self.rule.preset})" if self.rule.preset else "")
+        figure.suptitle(f"{self.protocol.title}\n{model}{error}", fontsize="medium")
+        figure.savefig(path, dpi=200)
+
+    def _plot_single(self, ax: Any, points: list[Point]) -> None:
+        places = range(len(points))
+        ax.plot(places, [p.predicted for p in points], "s", color="tab:blue", label=type(self.rule).__name__)
+        _plot_measured(ax, list(places), points, "black", "measured ± s.e.m.")
+        ax.set_xticks(
+            places, [p.condition.label for p in points], rotation=45, ha="right", rotation_mode="anchor"
+        )
+        _finish(ax, "")
+
+    def _plot_swept(self, ax: Any, points: list[Point]) -> None:
+        axis = self.protocol.axis
+        for number, series in enumerate(dict.fromkeys(p.condition.series for p in points)):
+            own = [p for p in points if p.condition.series == series]
+            own.sort(key=lambda p: p.condition.variables[axis])
+            x, y = [p.condition.variables[axis] for p in own], [p.predicted for p in own]
+            colour, name = f"C{number}", f"{series}: " if series else ""
+            ax.plot(x, y, ".-", color=colour, label=name + type(self.rule).__name__)
+            _plot_measured(ax, x, own, colour, f"{name}measured ± s.e.m.")
+        _finish(ax, LABELS.get(axis, axis))
+
+    def _plot_course(self, ax: Any, course: tuple[Sequence[float], Sequence[float]]) -> None:
+        times, weights = course
+        start = self.protocol.start(self.rule)
+        ax.step(
+            [t / 1000.0 for t in times], [w / start - 1.0 for w in weights], where="post", color="tab:blue"
+        )
+        _finish(ax, "time (s)")
+
+
+def _plot_measured(ax: Any, x: Sequence[float], points: list[Point], colour: str, label: str) -> None:
+    known = [
+        (place, p.condition) for place, p in zip(x, points, strict=True) if p.condition.measured is not None
+    ]
+    if known:
+        places, values, errors = zip(*((place, c.measured, c.sem or 0.0) for place, c in known), strict=True)
+        style = {"fmt": "o", "color": colour, "markerfacecolor": "white", "capsize": 3}
+        ax.errorbar(places, values, errors, label=label, **style)
+
+
+def _finish(ax: Any, x_label: str) -> None:
+    ax.axhline(0.0, color="grey", linewidth=0.8, zorder=0)
+    ax.set(xlabel=x_label, ylabel="relative weight change Δw / w0")
+    if ax.get_legend_handles_labels()[0]:
+        ax.legend(frameon=False, fontsize="small")
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with nothing in it that JSON does not know."""
+    return {name: _plain_value(value) for name, value in values.items()}
+
+
+def _plain_value(value: Any) -> Any:
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        return [_plain_value(v) for v in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,255 @@
+"""Recorders: what `Network.record` returns, and how what was recorded leaves the engine's buffers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikesim.errors import SpikesimError
+
+if TYPE_CHECKING:
+    from spikesim.clock.engine import ClockEngine
+    from spikesim.population import View
+    from spikesim.projection import Projection
+
+SPARE = 1 << 16  # spikes that a buffer holds beyond the worst case of one block
+SAMPLES = 1024  # samples that a buffer of states or rates holds
+FAR = 1 << 62
+
+
+class Recorder:
+    """Base of all recorders."""
+
+    def operations(self, engine: ClockEngine, thread: int) -> list[Any]:
+        """What this recorder adds to each step of a thread."""
+        return []
+
+    def limit(self, step: int) -> int:
+        """The furthest step to which the network may run from `step` before `drain` must be called."""
+        return FAR
+
+    def drain(self, step: int) -> None:
+        """Take what the buffers hold; the network has come to `step`."""
+
+    def clear(self) -> None:
+        """Forget what was recorded so far."""
+
+
+class SpikeRecorder(Recorder):
+    """Spikes of a population or view. In memory: `times` (ms), `ids`, `steps`, ordered by step and then id.
+
+    With `to` they are streamed to a file while the network runs, and memory stays bounded; read them there.
+    """
+
+    def __init__(self, view: View, to: str | None) -> None:
+        self.view, self.to, self.writer = view, to, None  # type: ignore[var-annotated]
+        self.population = view.population
+        self.chosen = np.zeros(self.population.n_padded, dtype=np.uint8)
+        self.chosen[view.ids] = 1
+        self.count = 0
+        self._steps: list[Any] = []
+        self._ids: list[Any] = []
+        self._buffers: list[tuple[Any, Any]] = []
+
+    def operations(self, engine: ClockEngine, thread: int) -> list[Any]:
+        from spikesim.clock import recording
+
+        if thread == 0:
+            self._buffers, self._filled = [], np.zeros(engine.n_threads, dtype=np.int64)
+        lo, hi = engine.ranges[self.population.index][thread]
+        room = (hi - lo) * self.population.model.max_spikes * engine.block
+        steps, ids = np.empty(room + SPARE, dtype=np.int64), np.empty(room + SPARE, dtype=np.int32)
+        self._buffers.append((steps, ids))
+        context = recording.Context(
+            recording.SpikeRecordContext, chosen=self.chosen, n=self.population.n_padded, steps=steps, ids=ids,
+            filled=self._filled, capacity=len(steps), room=room, full=engine.full,
+            **engine.own_spikes(self.population, thread),
+        )  # fmt: skip
+        return [(recording.spike_record_op().address, context)]
+
+    def drain(self, step: int) -> None:
+        filled = [int(k) for k in self._filled]
+        if not sum(filled):
+            return
+        steps = np.concatenate([s[:k] for (s, _), k in zip(self._buffers, filled, strict=True)])
+        ids = np.concatenate([i[:k] for (_, i), k in zip(self._buffers, filled, strict=True)])
+        self._filled[:] = 0
+        order = np.argsort(steps, kind="stable")  # threads own ascending ranges, so ids come out sorted too
+        steps, ids = steps[order] + 1, ids[order]  # a spike's time is the end of its step
+        self.count += len(steps)
+        if self.writer is not None:
+            self.writer.append(self.population.name, steps, ids)
+        else:
+            self._steps.append(steps)
+            self._ids.append(ids)
+
+    def clear(self) -> None:
+        self._steps, self._ids, self.count = [], [], 0
+
+    def _in_memory(self, parts: list[Any], dtype: Any) -> Any:
+        if self.to is not None:
+            raise SpikesimError(f"these spikes were streamed to {self.to!r}; read them from there.")
+        if len(parts) > 1:
+            parts[:] = [np.concatenate(parts)]
+        return parts[0].astype(dtype) if parts else np.empty(0, dtype=dtype)
+
+    @property
+    def steps(self) -> NDArray[np.int64]:
+        """(spikes,) int64: the end of the step of each spike, in units of dt."""
+        return self._in_memory(self._steps, np.int64)
+
+    @property
+    def times(self) -> NDArray[np.float64]:
+        """(spikes,) float64 ms."""
+        return self.steps * self.population.network.dt
+
+    @property
+    def ids(self) -> NDArray[np.int64]:
+        """(spikes,) int64 ids in the population."""
+        return self._in_memory(self._ids, np.int64)
+
+    def __len__(self) -> int:
+        return self.count
+
+
+class _Sampled(Recorder):
+    """Something that fills a row of a buffer every `every` steps."""
+
+    def __init__(self, every: int, width: int, dtype: Any) -> None:
+        self.every, self.width, self.dtype = every, width, dtype
+        self.base = 0
+        self.buffer = np.zeros((SAMPLES, width), dtype=dtype)
+        self.contexts: list[Any] = []
+        self._parts: list[Any] = []
+        self._first = 0
+
+    def limit(self, step: int) -> int:
+        return (self.base + SAMPLES) * self.every - 1
+
+    def _take(self, done: int) -> None:
+        """Keep the rows of samples `base` to before `done`, and begin the buffer anew there."""
+        if done > self.base:
+            self._parts.append(self.buffer[: done - self.base].copy())
+            rest = self.buffer[done - self.base :].copy()
+            self.buffer[: len(rest)] = rest
+            self.buffer[len(rest) :] = 0
+            self.base = done
+        for context in self.contexts:
+            context.set(base=self.base)
+
+    def _all(self) -> Any:
+        if len(self._parts) > 1:
+            self._parts[:] = [np.concatenate(self._parts)]
+        return self._parts[0] if self._parts else np.zeros((0, self.width), dtype=self.dtype)
+
+    def clear(self) -> None:
+        self._first += len(self._all())
+        self._parts = []
+
+
+class StateRecorder(_Sampled):
+    """A state variable of some neurons, sampled at the end of a step: `times` (ms) and `values` (samples, neurons)."""
+
+    def __init__(self, view: View, variable: str, every: int, step: int) -> None:
+        super().__init__(every, len(view), view.population.network.dtype)
+        self.view, self.population, self.variable = view, view.population, variable
+        self.base = self._first = step // every + 1
+
+    def operations(self, engine: ClockEngine, thread: int) -> list[Any]:
+        from spikesim.clock import recording
+
+        if thread == 0:
+            self.contexts = []
+        lo, hi = engine.ranges[self.population.index][thread]
+        places = np.flatnonzero((self.view.ids >= lo) & (self.view.ids < hi))
+        context = recording.Context(
+            recording.StateRecordContext, every=self.every, places=places, ids=self.view.ids[places],
+            n_ids=len(places), n_columns=self.width, state=self.population._row(self.variable),
+            n=self.population.n_padded, values=self.buffer, samples=SAMPLES, base=self.base,
+        )  # fmt: skip
+        self.contexts.append(context)
+        return [(recording.state_record_op(self.dtype).address, context)]
+
+    def drain(self, step: int) -> None:
+        self._take(step // self.every + 1)
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """(samples, neurons) in the order of the view's ids."""
+        return self._all().astype(np.float64)
+
+    @property
+    def times(self) -> NDArray[np.float64]:
+        """(samples,) ms."""
+        return (self._first + np.arange(len(self._all()))) * self.every * self.population.network.dt
+
+
+class RateRecorder(_Sampled):
+    """Mean firing rate of some neurons in bins: `times` (ms, ends of the bins) and `rates` (Hz)."""
+
+    def __init__(self, view: View, every: int, step: int) -> None:
+        super().__init__(every, view.population.network.threads, np.int64)
+        self.view, self.population = view, view.population
+        self.chosen = np.zeros(self.population.n_padded, dtype=np.uint8)
+        self.chosen[view.ids] = 1
+        self.base = self._first = step // every
+
+    def operations(self, engine: ClockEngine, thread: int) -> list[Any]:
+        from spikesim.clock import recording
+
+        if thread == 0:
+            self.contexts = []
+        context = recording.Context(
+            recording.RateRecordContext, every=self.every, chosen=self.chosen, n=self.population.n_padded,
+            totals=self.buffer, samples=SAMPLES, base=self.base, **engine.own_spikes(self.population, thread),
+        )  # fmt: skip
+        self.contexts.append(context)
+        return [(recording.rate_record_op().address, context)]
+
+    def drain(self, step: int) -> None:
+        self._take(step // self.every)
+
+    @property
+    def rates(self) -> NDArray[np.float64]:
+        """(bins,) Hz."""
+        seconds = self.every * self.population.network.dt * 1e-3
+        return self._all().sum(axis=1) / (max(1, len(self.view)) * seconds)
+
+    @property
+    def times(self) -> NDArray[np.float64]:
+        """(bins,) ms: the end of each bin."""
+        return (self._first + 1 + np.arange(len(self._all()))) * self.every * self.population.network.dt
+
+
+class WeightRecorder(Recorder):
+    """Snapshots of a projection's weights: `times` (ms) and `values` (snapshots, synapses)."""
+
+    def __init__(self, projection: Projection, every: int, step: int) -> None:
+        self.projection, self.every = projection, every
+        self._next = (step // every + 1) * every
+        self._steps: list[int] = []
+        self._values: list[Any] = []
+
+    def limit(self, step: int) -> int:
+        return self._next
+
+    def drain(self, step: int) -> None:
+        if step == self._next:
+            self._steps.append(step)
+            self._values.append(self.projection.weights)
+            self._next = step + self.every
+
+    def clear(self) -> None:
+        self._steps, self._values = [], []
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """(snapshots, synapses)"""
+        return np.array(self._values).reshape(len(self._values), len(self.projection))
+
+    @property
+    def times(self) -> NDArray[np.float64]:
+        """(snapshots,) ms."""
+        return np.array(self._steps, dtype=np.int64) * self.projection.network.dt

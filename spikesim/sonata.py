@@ -1,0 +1,516 @@
+"""Spikes on disk: HDF5 in the SONATA layout, written while the run goes on.
+
+A reader that knows SONATA finds `/spikes/<population>/{timestamps, node_ids}`. We add `/spikesim`: in `steps`
+the same spikes on the integer grid (timestamps = step * dt, a spike belongs to the end of its step, so steps
+count from 1), and in its attributes all that is needed to run it again.
+
+How a killed run leaves a whole file. The old HDF5 format keeps no mark for "open for writing", so what counts
+is that bytes which the last commit refers to are never overwritten before the next one:
+
+- A chunk that fills up is compressed and written once, to new space.
+- A chunk that is not full at a flush lies uncompressed in a slot, to which later flushes only add at its end.
+- When it does fill up, its compressed twin goes elsewhere, a `spare` dataset holds the slot until that is
+  committed, and only then does the next chunk take the slot over.
+
+What a commit rewrites in place is some words of metadata, a matter of microseconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import hashlib
+import json
+import os
+import shutil
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from spikesim._version import __version__
+from spikesim.errors import RunError, SpikesimError
+
+CHUNK = 2**16
+GZIP = 1  # on simulated spikes, level 4 saves a few per cent of the file and takes several times as long
+MAGIC, FORMAT = 0x0A7A, (0, 1)
+SORTING = {"none": 0, "by_id": 1, "by_time": 2}
+_SMALL = 64 * 2**20  # bytes; a file below this is copied at close, which leaves the empty slots behind
+
+
+# --- writing ---
+
+
+class _Column:
+    """A dataset of 64-bit numbers that grows at its end; see above for what it must never do."""
+
+    def __init__(self, file: h5py.File, group: str, name: str, dtype: str) -> None:
+        self.data = file[f"{group}/{name}"]
+        self.compress = self.data.compression is not None
+        self.file, self.spare_name, self.dtype = file, f"spikesim/spare/{group}/{name}", dtype
+        self.spare: h5py.Dataset | None = None
+        self.slot: int | None = None  # where in the file, in bytes, the chunk lies that is not full yet
+
+    def extend(self, disk: Any, first: int, old: int, values: np.ndarray) -> None:
+        """Put `values` on disk uncompressed; the chunk begins at row `first`, `old` of its rows are there."""
+        if self.slot is None:
+            if self.spare is not None:
+                self.spare.id.set_extent((0,))
+            whole = np.zeros(CHUNK, self.dtype)
+            whole[: len(values)] = values
+            self.data.id.set_extent((first + len(values),))
+            self.data.id.write_direct_chunk(
+                (first,), whole.tobytes(), filter_mask=0b11 if self.compress else 0
+            )
+            self.slot = self.data.id.get_chunk_info_by_coord((first,)).byte_offset
+            return
+        disk.seek(self.slot + 8 * old)
+        left = memoryview(values[old:].astype(self.dtype).tobytes())
+        while left:
+            left = left[disk.write(left) :]
+        self.data.id.set_extent((first + len(values),))
+
+    def seal(self, disk: Any, first: int, old: int, values: np.ndarray) -> None:
+        """Finish the chunk as `extend` would, but compressed; its slot passes to the spare."""
+        if not self.compress:
+            self.extend(disk, first, old, values)
+            self.slot = None
+            return
+        whole = np.zeros(CHUNK, self.dtype)
+        whole[: len(values)] = values
+        if self.slot is not None:
+            if self.spare is None:
+                self.spare = self.file.create_dataset(
+                    self.spare_name, (0,), self.dtype, chunks=(CHUNK,), maxshape=(None,)
+                )
+            self.data.id.set_extent((first,))  # in memory only: frees the slot, for the spare to take
+            self.spare.id.set_extent((CHUNK,))
+            self.spare.id.write_direct_chunk((0,), whole.tobytes())  # the bytes that are there already
+            self.slot = None
+        self.data.id.set_extent((first + len(values),))
+        shuffled = np.ascontiguousarray(whole.view(np.uint8).reshape(CHUNK, 8).T)
+        self.data.id.write_direct_chunk((first,), zlib.compress(shuffled, GZIP))
+
+
+class _Population:
+    """The spikes of one population that are not sealed yet, and the three columns they go to."""
+
+    def __init__(self, file: h5py.File, name: str, dt: float) -> None:
+        self.dt, self.first, self.count, self.saved = dt, 0, 0, 0
+        self.steps, self.ids = np.empty(CHUNK, np.int64), np.empty(CHUNK, np.int64)
+        group = f"spikes/{name}"
+        self.columns = (
+            _Column(file, group, "timestamps", "<f8"),
+            _Column(file, group, "node_ids", "<u8"),
+            _Column(file, "spikesim/steps", name, "<i8"),
+        )
+
+    def values(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        steps, ids = self.steps[: self.count], self.ids[: self.count]
+        return steps * self.dt, ids.astype(np.uint64), steps
+
+    def save(self, disk: Any) -> None:
+        if self.count > self.saved:
+            for column, values in zip(self.columns, self.values(), strict=True):
+                column.extend(disk, self.first, self.saved, values)
+            self.saved = self.count
+
+    def seal(self, disk: Any) -> None:
+        for column, values in zip(self.columns, self.values(), strict=True):
+            column.seal(disk, self.first, self.saved, values)
+        self.first, self.count, self.saved = self.first + self.count, 0, 0
+
+
+class SpikeWriter:
+    """Writes spikes to a SONATA file while they are made; memory stays at 1 MB a population.
+
+    Parameters
+    ----------
+    path
+        The file; one that spikesim wrote earlier is replaced.
+    populations
+        Name -> number of neurons, for every population that is going to be recorded.
+    dt
+        The step of the clock in ms.
+    seed
+        The seed of the run, at least 0 and below 2**64.
+    provenance
+        What else the file tells about its making: `parameters` (anything JSON can hold), `source_digest`, ...
+    compress
+        False writes ten times as much, for readers whose HDF5 lacks gzip: that of libsonata's wheels does.
+
+    Raises
+    ------
+    SpikesimError
+        When the file cannot be written there, or is one that spikesim did not make.
+    RunError
+        From `append`, `flush` and `close`, when the disk gives out.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        populations: Mapping[str, int],
+        dt: float,
+        seed: int,
+        provenance: Mapping[str, Any] | None = None,
+        *,
+        compress: bool = True,
+    ) -> None:
+        self.path = Path(os.path.realpath(path))
+        for name in populations:
+            if not name or "/" in name or name == "." or "\0" in name:
+                raise SpikesimError(f"A population in a spike file cannot be called {name!r}; leave out '/'.")
+        _check_place(self.path)
+        new = self.path.with_name(f".{self.path.name}.{os.getpid()}.new")
+        try:
+            with h5py.File(new, "w", libver="earliest", locking=False) as file:
+                _skeleton(file, populations, dt, seed, dict(provenance or {}), compress)
+            os.replace(new, self.path)  # so a rerun that cannot even begin leaves the old file as it was
+            self._file = h5py.File(self.path, "r+", libver="earliest", locking=False)
+            self._disk = open(self.path, "r+b", buffering=0)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                new.unlink()
+            raise SpikesimError(_cannot_write(self.path, error)) from None
+        self._about = self._file["spikesim"]
+        self._populations = {name: _Population(self._file, name, float(dt)) for name in populations}
+
+    def append(self, name: str, steps: np.ndarray, ids: np.ndarray) -> None:
+        """Add spikes of population `name`: end steps from 1 and ids from 0, in the order (step, id)."""
+        steps, ids = np.asarray(steps), np.asarray(ids)
+        if steps.shape != ids.shape or steps.ndim != 1:
+            raise ValueError(f"steps and ids are two rows of one length, not {steps.shape} and {ids.shape}")
+        population, done = self._populations[name], 0
+        while done < len(steps):
+            here = slice(population.count, min(CHUNK, population.count + len(steps) - done))
+            taken = here.stop - here.start
+            population.steps[here] = steps[done : done + taken]
+            population.ids[here] = ids[done : done + taken]
+            population.count, done = here.stop, done + taken
+            if population.count == CHUNK:
+                with self._told():
+                    slot_was_used = population.saved > 0
+                    population.seal(self._disk)
+                    if slot_was_used:  # nobody may write to the slot before this is on disk
+                        self._file.flush()
+
+    def flush(self, duration_ms: float) -> None:
+        """Bring to disk all spikes so far; the run is `duration_ms` old. A kill later loses none of them."""
+        with self._told():
+            for population in self._populations.values():
+                population.save(self._disk)
+            self._about.attrs.modify("duration_ms", np.float64(duration_ms))
+            self._file.flush()
+
+    def close(self, completed: bool = True, duration_ms: float | None = None) -> None:
+        """Finish the file. Not `completed` marks a run that was cut short; a second call does nothing."""
+        if not self._file:
+            return
+        with self._told():
+            if duration_ms is not None:
+                self._about.attrs.modify("duration_ms", np.float64(duration_ms))
+            had_slots = "spare" in self._about or any(p.saved for p in self._populations.values())
+            for population in self._populations.values():
+                if population.count:
+                    population.seal(self._disk)
+            self._file.flush()
+            if "spare" in self._about:
+                del self._about["spare"]
+            self._about.attrs["ended"] = _now()
+            self._about.attrs.modify("completed", np.bool_(completed))
+            self._disk.close()
+            self._file.close()
+            if had_slots and self.path.stat().st_size < _SMALL:
+                _squeeze(self.path)
+
+    def __enter__(self) -> SpikeWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.close(completed=kind is None)
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise RunError(_cannot_write(self.path, error)) from error
+
+
+def _skeleton(
+    file: h5py.File,
+    populations: Mapping[str, int],
+    dt: float,
+    seed: int,
+    more: dict[str, Any],
+    compress: bool,
+) -> None:
+    """Everything of a spike file but the spikes."""
+    file.attrs["magic"] = np.uint32(MAGIC)
+    file.attrs["version"] = np.array(FORMAT, np.uint32)
+    about = file.create_group("spikesim")
+    known = {
+        "version": __version__,
+        "dt": np.float64(dt),
+        "seed": np.uint64(seed),
+        "parameters": json.dumps(more.pop("parameters", {}), default=_plain),
+        "source_digest": str(more.pop("source_digest", "")),
+        "populations": json.dumps({name: int(n) for name, n in populations.items()}),
+        "started": _now(),
+        "ended": "",
+        "duration_ms": np.float64(0.0),
+        "completed": np.bool_(False),
+    }
+    for key, value in {**more, **known}.items():
+        scalar = isinstance(value, (str, int, float, np.generic))
+        about.attrs[key] = value if scalar else json.dumps(value, default=_plain)
+    file.create_group("spikes")
+    about.create_group("steps")
+    filters = {"shuffle": True, "compression": GZIP} if compress else {}
+    grows = {"shape": (0,), "maxshape": (None,), "chunks": (CHUNK,), **filters}
+    sorting = h5py.enum_dtype(SORTING, basetype="u1")
+    for name in populations:
+        group = file["spikes"].create_group(name)
+        group.attrs.create("sorting", SORTING["by_time"], dtype=sorting)
+        group.create_dataset("timestamps", dtype="<f8", **grows).attrs["units"] = "ms"
+        group.create_dataset("node_ids", dtype="<u8", **grows)
+        about["steps"].create_dataset(name, dtype="<i8", **grows)
+
+
+def _squeeze(path: Path) -> None:
+    """Copy a finished file, chunks as they are, which leaves out the space that nothing uses any more."""
+    new = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        with (
+            h5py.File(path, "r", locking=False) as old,
+            h5py.File(new, "w", libver="earliest", locking=False) as file,
+        ):
+            for key, value in old.attrs.items():
+                file.attrs[key] = value
+            for key in old:
+                old.copy(key, file)
+        shutil.copymode(path, new)
+        os.replace(new, path)
+    except OSError:  # no room for two: the file is whole as it is
+        with contextlib.suppress(OSError):
+            new.unlink()
+
+
+def _check_place(path: Path) -> None:
+    """Raise SpikesimError unless a spike file may be made, or made anew, at `path`."""
+    if not path.parent.is_dir():
+        raise SpikesimError(f"{path}: the folder {path.parent} does not exist; make it or choose another.")
+    if path.is_dir():
+        raise SpikesimError(f"{path} is a folder; give the name of a file in it.")
+    if not os.access(path.parent, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
+        raise SpikesimError(f"{path} may not be written; change its permissions or choose another place.")
+    if not path.exists() or (path.is_file() and path.stat().st_size == 0):
+        return
+    ours = False
+    with contextlib.suppress(OSError), h5py.File(path, "r", locking=False) as file:
+        ours = "spikes" in file and "spikesim/steps" in file
+    if not ours:
+        raise SpikesimError(
+            f"{path} is not a spike file of spikesim, so it is not overwritten; choose another name."
+        )
+
+
+def _cannot_write(path: Path, error: OSError) -> str:
+    why = " ".join((os.strerror(error.errno) if error.errno else str(error)).split())
+    return f"{path} cannot be written ({why}); make room there or choose another place."
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else str(value)
+
+
+# --- reading ---
+
+
+@dataclass(frozen=True)
+class Train:
+    """The spikes of one population in a file, read when asked for; unpacks to (steps, times, ids).
+
+    `steps` (int64) is None where the file does not tell dt; `times` are float64 in ms, `ids` int64.
+    """
+
+    path: Path
+    name: str
+    count: int
+    dt: float | None
+    factor: float = 1.0  # from the file's unit of time to ms
+    has_steps: bool = True
+
+    @property
+    def steps(self) -> np.ndarray | None:
+        return self.rows(0, self.count)[0]
+
+    @property
+    def times(self) -> np.ndarray:
+        return self.rows(0, self.count)[1]
+
+    @property
+    def ids(self) -> np.ndarray:
+        return self.rows(0, self.count)[2]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.rows(0, self.count))
+
+    def __len__(self) -> int:
+        return self.count
+
+    def rows(self, start: int, stop: int) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
+        """(steps, times, ids) of the spikes from number `start` up to `stop`, in the order of the file."""
+        with _opened(self.path) as file:
+            group, rows = file[f"spikes/{self.name}"], slice(start, min(stop, self.count))
+            times = group["timestamps"][rows] * self.factor
+            ids = group["node_ids"][rows].astype(np.int64)
+            steps = file[f"spikesim/steps/{self.name}"][rows] if self.has_steps else None
+        return steps, times, ids
+
+    def blocks(self, size: int = 16 * CHUNK) -> Iterator[tuple[np.ndarray | None, np.ndarray, np.ndarray]]:
+        """(steps, times, ids) piece by piece, for files larger than memory."""
+        for start in range(0, self.count, size):
+            yield self.rows(start, start + size)
+
+
+@dataclass(frozen=True)
+class SpikeFile:
+    """What a spike file holds. In one that spikesim did not write, what is not known is None."""
+
+    path: Path
+    populations: dict[str, Train]
+    sizes: dict[str, int | None]
+    dt: float | None = None
+    seed: int | None = None
+    duration_ms: float | None = None
+    completed: bool | None = None
+    version: str | None = None
+    parameters: Any = None
+    source_digest: str | None = None
+    started: str | None = None
+    ended: str | None = None
+
+
+def read_spikes(path: str | os.PathLike[str]) -> SpikeFile:
+    """Open a SONATA spike file, spikesim's or another's, and also one whose run was killed or still goes on.
+
+    Raises SpikesimError, which names the file and what is wrong with it.
+    """
+    path = Path(path)
+    with _opened(path) as file:
+        if "spikes" not in file:
+            raise SpikesimError(
+                f"{path} holds no /spikes, so it is not a SONATA spike file; give one that is."
+            )
+        about = dict(file["spikesim"].attrs) if "spikesim/steps" in file else None
+        dt = None if about is None else float(about["dt"])
+        trains = {name: _train(path, file, name, dt) for name in file["spikes"]}
+    if about is None:
+        return SpikeFile(path, trains, dict.fromkeys(trains))
+    return SpikeFile(
+        path,
+        trains,
+        json.loads(about["populations"]),
+        dt,
+        int(about["seed"]),
+        float(about["duration_ms"]),
+        bool(about["completed"]),
+        about["version"],
+        json.loads(about["parameters"]),
+        about["source_digest"],
+        about["started"],
+        about["ended"] or None,
+    )
+
+
+def _train(path: Path, file: h5py.File, name: str, dt: float | None) -> Train:
+    group = file[f"spikes/{name}"]
+    for needed in ("timestamps", "node_ids"):
+        if not isinstance(group, h5py.Group) or not isinstance(group.get(needed), h5py.Dataset):
+            raise SpikesimError(
+                f"{path} has no /spikes/{name}/{needed}, which SONATA asks for; mend the file."
+            )
+    units = group["timestamps"].attrs.get("units", "ms")
+    units = units.decode() if isinstance(units, bytes) else str(units)
+    if units not in ("ms", "s"):
+        raise SpikesimError(f"{path}: the times of {name} are in {units!r}; only ms and s are understood.")
+    # A kill may fall between the writes of one commit, so that the columns do not end together.
+    count = min(len(group["timestamps"]), len(group["node_ids"]))
+    if dt is not None:
+        steps = file[f"spikesim/steps/{name}"]
+        count = min(count, len(steps))
+        rest = count // CHUNK * CHUNK if count % CHUNK else max(0, count - CHUNK)
+        written = np.flatnonzero(steps[rest:count])  # steps count from 1: a zero was never written
+        count = rest + (int(written[-1]) + 1 if len(written) else 0)
+    return Train(path, name, count, dt, 1000.0 if units == "s" else 1.0, dt is not None)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[h5py.File]:
+    """The HDF5 file at `path` for reading; what goes wrong is said as a SpikesimError."""
+    if not path.exists():
+        raise SpikesimError(f"{path} does not exist; check the name.")
+    if path.is_dir():
+        raise SpikesimError(f"{path} is a folder; give a spike file.")
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            yield file
+    except PermissionError:
+        raise SpikesimError(f"{path} may not be read; change its permissions.") from None
+    except (OSError, KeyError, RuntimeError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        why = " ".join(str(error).strip("'\"").split())
+        if "truncated" in why:
+            why = "it is cut short; copy it again"
+        elif "signature" in why:
+            why = "it is not an HDF5 file"
+        raise SpikesimError(f"{path} cannot be read as a spike file: {why}.") from None
+
+
+def spikes_digest(populations: Mapping[str, Any]) -> str:
+    """SHA-256 of spikes, the same however they were split, ordered in the file or compressed.
+
+    `populations` is name -> (steps, ids), (steps, times, ids) or a `Train`. Hashed are, by name: the length
+    of the name, the name in UTF-8, the number of spikes, and for each spike, in the order (step, id), step
+    and id; numbers are 8 bytes, little-endian. A `Train` in that order already is hashed in bounded memory.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(populations):
+        train, label = populations[name], name.encode()
+        streamed = isinstance(train, Train)
+        if streamed and not train.has_steps:
+            raise SpikesimError(
+                f"{train.path} does not tell dt, so that its spikes have no steps to compare by."
+            )
+        count = len(train) if streamed else len(train[0])
+        digest.update(np.array([len(label)], "<i8").tobytes() + label + np.array([count], "<i8").tobytes())
+        before = digest.copy()
+        blocks = train.blocks() if streamed else iter([train])
+        if not _hash_in_order(digest, blocks):
+            digest, (steps, *_, ids) = before, train
+            order = np.lexsort((ids, steps))
+            _hash_in_order(digest, iter([(np.asarray(steps)[order], np.asarray(ids)[order])]))
+    return digest.hexdigest()
+
+
+def _hash_in_order(digest: Any, blocks: Iterator[Any]) -> bool:
+    """Hash (step, id) of each spike; False as soon as they turn out not to be in that order."""
+    last = np.zeros((0, 2), "<i8")
+    for steps, *_, ids in blocks:
+        pairs = np.column_stack((steps, ids)).astype("<i8")
+        step, who = np.concatenate((last, pairs)).T
+        later = np.diff(step)
+        if np.any((later < 0) | ((later == 0) & (np.diff(who) < 0))):
+            return False
+        digest.update(pairs.tobytes())
+        last = pairs[-1:] if len(pairs) else last
+    return True

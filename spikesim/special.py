@@ -1,0 +1,62 @@
+"""Functions that hooks may call and that numba does not have."""
+
+from __future__ import annotations
+
+import math
+
+from numba.extending import register_jitable
+
+
+@register_jitable
+def sigmoid(v):
+    """1 / (1 + e^-v), without overflow."""
+    if v >= 0.0:
+        return 1.0 / (1.0 + math.exp(-v))
+    e = math.exp(v)
+    return e / (1.0 + e)
+
+
+@register_jitable
+def poisson_count(u, mean):
+    """How many events a Poisson variable of `mean` counts, from a uniform number u: its inverse distribution."""
+    count, probability = 0, math.exp(-mean)
+    below = probability
+    while u > below and probability > 1e-18 * below:
+        count += 1
+        probability *= mean / count
+        below += probability
+    return count
+
+
+@register_jitable
+def normal_quantile(u):
+    """The standard normal number below which a share u of the distribution lies.
+
+    Rational approximation with one Halley step on erfc: full double precision (Acklam's coefficients).
+    """
+    if u < 0.02425:
+        q = math.sqrt(-2.0 * math.log(u))
+        x = _tail(q)
+    elif u > 0.97575:
+        q = math.sqrt(-2.0 * math.log(1.0 - u))
+        x = -_tail(q)
+    else:
+        q = u - 0.5
+        r = q * q
+        a = ((((-3.969683028665376e1 * r + 2.209460984245205e2) * r - 2.759285104469687e2) * r
+              + 1.383577518672690e2) * r - 3.066479806614716e1) * r + 2.506628277459239  # fmt: skip
+        b = ((((-5.447609879822406e1 * r + 1.615858368580409e2) * r - 1.556989798598866e2) * r
+              + 6.680131188771972e1) * r - 1.328068155288572e1) * r + 1.0  # fmt: skip
+        x = a * q / b
+    e = 0.5 * math.erfc(-x / math.sqrt(2.0)) - u
+    step = e * math.sqrt(2.0 * math.pi) * math.exp(0.5 * x * x)
+    return x - step / (1.0 + 0.5 * x * step)
+
+
+@register_jitable
+def _tail(q):
+    a = ((((-7.784894002430293e-3 * q - 3.223964580411365e-1) * q - 2.400758277161838) * q
+          - 2.549732539343734) * q + 4.374664141464968) * q + 2.938163982698783  # fmt: skip
+    b = (((7.784695709041462e-3 * q + 3.224671290700398e-1) * q + 2.445134137142996) * q
+         + 3.754408661907416) * q + 1.0  # fmt: skip
+    return a / b
