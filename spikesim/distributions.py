@@ -2,9 +2,9 @@
 
     net.connect(a, b, FixedIndegree(100), weight=Normal(45.0, 4.5), delay=Uniform(0.1, 3.0))
 
-Each has `sample(stream, n)`, which uses up exactly n positions of the stream, so that the i-th value belongs to
-the i-th synapse or neuron however the sampling is split. All are the inverse of the distribution function at
-a uniform number. Arguments have the unit of what is drawn.
+Each has `sample(stream, n)`, which uses up exactly n positions of the stream, so that the i-th value belongs
+to the i-th synapse or neuron however the sampling is split: all are the inverse of the distribution function
+at a uniform number. Arguments have the unit of what is drawn.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Normal(Distribution):
 
 @dataclass(frozen=True)
 class TruncatedNormal(Distribution):
-    """Gaussian under the condition that low <= value <= high; `mean` and `std` (> 0) are those before the cut.
+    """Gaussian on condition that low <= value <= high; `mean` and `std` (> 0) are those before the cut.
 
     Raises SpikesimError also when the limits leave less than 1e-300 of the Gaussian.
     """
@@ -110,8 +110,10 @@ class TruncatedNormal(Distribution):
 
 @dataclass(frozen=True)
 class Lognormal(Distribution):
-    """exp(X) with X Gaussian of mean `mean_log` and standard deviation `sigma_log` (>= 0): as in NEST, the
-    arguments are those of the logarithm. The median is exp(mean_log), the mean exp(mean_log + sigma_log**2 / 2).
+    """exp(X) with X Gaussian of mean `mean_log` and standard deviation `sigma_log` (>= 0).
+
+    As in NEST, the arguments are those of the logarithm, without a unit of their own. The median is
+    exp(mean_log), the mean exp(mean_log + sigma_log**2 / 2).
     """
 
     mean_log: float
@@ -158,8 +160,8 @@ def sample(value: Any, n: int, stream: Stream, what: str) -> np.ndarray:
     """`value` as a float64 array of shape (n,), fresh and writable.
 
     `value` is a number, an array of n numbers, a distribution of this file or anything with the inverse
-    distribution function `ppf` of SciPy's frozen distributions. Raises SpikesimError, naming `what`, when it is
-    none of these, has another length, or holds NaN or infinite numbers.
+    distribution function `ppf` of SciPy's frozen distributions. Raises SpikesimError, naming `what`, when it
+    is none of these, has another length, or holds NaN or infinite numbers.
     """
     if isinstance(value, Distribution):
         drawn = value.sample(stream, n)
@@ -170,7 +172,8 @@ def sample(value: Any, n: int, stream: Stream, what: str) -> np.ndarray:
     bad = np.flatnonzero(~np.isfinite(drawn))
     if bad.size:
         raise SpikesimError(
-            f"{what}: {bad.size} of {n} values are NaN or infinite, the first ({drawn[bad[0]]}) at index {bad[0]}."
+            f"{what}: {bad.size} of {n} values are NaN or infinite; the first, at index {bad[0]}, "
+            f"is {drawn[bad[0]]}."
         )
     return drawn
 

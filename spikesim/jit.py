@@ -1,7 +1,7 @@
 """Compiled code that is found again on disk by the next process, and never when it is out of date.
 
-A kernel is made by a function that closes over the *plain* functions of a model or rule, each marked by `hook`:
-Numba pickles such functions by name, so another process finds the kernel in Numba's disk cache. A name says
+A kernel is made by a function that closes over the *plain* functions of a model or rule, marked by `hook`.
+Numba pickles such functions by name, so another process finds the kernel in its cache on disk; but a name says
 nothing about the body behind it. So the folder of the cache is named after everything a kernel may have been
 made of: the sources of the simulator and its models, and the plug-ins' own files and loaded bytecode.
 
@@ -35,30 +35,30 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 _NOT_COMPILED = ("models", "protocols", "data")  # below spikesim/ in a wheel; models are walked by themselves
 _KEPT, _KEPT_INSIDE = 4, 64  # states of the sources; sets of plug-ins in each
 _DIGEST = re.compile(r"[0-9a-f]{16}")
-_numba_config = threading.RLock()  # CACHE_DIR is one variable for the whole process
+_config_in_use = threading.RLock()  # CACHE_DIR is one variable for the whole process
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def hook(function: Function) -> Function:
     """Let compiled code call this plain function; the function itself is returned. Twice is once."""
     return register_jitable(function)
 
 
 def source_digest(*extra_files: str | os.PathLike[str]) -> str:
-    """16 hex digits that change with Numba, Python, any source of the simulator or its models, or `extra_files`.
+    """16 hex digits that change with Numba, Python, the sources of simulator and models, and `extra_files`.
 
-    The simulator's own sources are read once per process, the extra files each time. Raises OSError where one
-    of those cannot be read.
+    The simulator's own sources are read once per process, the extra files each time. Raises OSError where
+    one of those cannot be read.
     """
     if not extra_files:
         return _package_digest()
     digest = hashlib.sha256(_package_digest().encode())
-    for path in sorted(map(os.fspath, extra_files)):
+    for path in sorted(os.fspath(file) for file in extra_files):
         digest.update(Path(path).read_bytes())
     return digest.hexdigest()[:16]
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _package_digest() -> str:
     import spikesim
     import spikesim.models
@@ -85,12 +85,13 @@ def cache_for(*plugins: type) -> Iterator[bool]:
     if folder is None:
         yield False
         return
-    with _numba_config:
-        before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(folder)
+    config: Any = numba.config  # its variables are made at run time
+    with _config_in_use:
+        before, config.CACHE_DIR = config.CACHE_DIR, str(folder)
         try:
             yield True
         finally:
-            numba.config.CACHE_DIR = before
+            config.CACHE_DIR = before
 
 
 def prune(home: Path, keep: int = _KEPT) -> None:
@@ -126,9 +127,9 @@ def _folder(plugins: tuple[type, ...]) -> Path | None:
 def _plugin_digest(plugins: tuple[type, ...]) -> str:
     """What the plug-ins are made of, in their files and in memory.
 
-    Both, because either may be newer: a file may be edited after its import, and kernels compiled from the old
-    functions must not be taken for the new ones. Functions a plug-in takes from yet other files count as they
-    are in memory if it imports them by name.
+    Both, because either may be newer: a file may be edited after its import, and kernels compiled from the
+    old functions must not be taken for the new ones. Functions that a plug-in imports by name from other
+    files count as they are in memory; those it reaches through a module (`helpers.f`) do not count.
     """
     family = {cls: None for plugin in plugins for cls in plugin.__mro__ if cls is not object}
     files = {inspect.getsourcefile(cls) or "" for cls in family if cls.__module__ != "builtins"}

@@ -266,6 +266,17 @@ class Network:
 
     # State ------------------------------------------------------------------------------------------------
 
+    def reset(self) -> None:
+        """Neurons back to their initial state, no spikes in flight, no traces; weights and what neurons learned
+        stay, time goes on."""
+        self.prepare()
+        for population in self.populations:
+            population.reset()
+        for projection in self.projections:
+            for name, array in projection.arrays.items():
+                if not name.startswith("weights"):
+                    array[...] = 0
+
     def arrays(self) -> dict[str, Any]:
         """Every array that the network's future depends on, by name."""
         self.prepare()

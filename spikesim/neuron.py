@@ -60,6 +60,8 @@ class Neuron(Parameters):
         True: emits a current, given by `current(s, c, u, step)`, and no spikes; state must be {"I": ...}.
     events
         names of events for which there is a hook `on_<event>(s, c)`, see `Network.trigger`.
+    learned
+        state variables that `Network.reset` leaves as they are.
     """
 
     receptors: ClassVar[tuple[str, ...]] = ()
@@ -72,6 +74,7 @@ class Neuron(Parameters):
     replays: ClassVar[bool] = False
     max_spikes = 1
     events: ClassVar[tuple[str, ...]] = ()
+    learned: ClassVar[tuple[str, ...]] = ()
     reference: ClassVar[str] = ""
     aliases = PYNN
 

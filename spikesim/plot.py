@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,10 @@ import numpy as np
 from spikesim.errors import SpikesimError
 from spikesim.sonata import SpikeFile, Train, read_spikes
 
-# Okabe and Ito's colours, which the colour-blind can tell apart; the darker ones first.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-RASTERISE = 100_000  # spikes above which the points of a PDF or SVG become an image
-MAX_POINTS = 1_000_000  # more than this is a solid block on paper, and slow
+# Okabe and Ito's colours and one of Tol's, which the colour-blind can tell apart; the darker ones first.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#882255")
+RASTERISE = 100_000  # points above which those of a PDF or SVG become an image
+MAX_POINTS = 1_000_000  # above this every second, third, ... is drawn: no paper shows more
 
 
 def plot_raster(
@@ -32,16 +33,16 @@ def plot_raster(
     path_in, path_out
         The spike file, and the figure; the ending of its name (.png, .pdf, .svg) says the format.
     max_neurons
-        How many neurons are shown in all. Each population gets the same share of rows at most, so that a large
-        input does not crowd out the rest; of a larger one, evenly spaced neurons are shown. Rates always are
-        those of all its neurons.
+        How many neurons are shown in all. Each population gets the same share of rows at most, so that a
+        large input does not crowd out the rest; of a larger one, evenly spaced neurons are shown. Rates are
+        always those of all its neurons.
     t_start, t_stop
         The window in ms; by default the whole run.
 
     Raises
     ------
     SpikesimError
-        When the file cannot be read, holds nothing in that window, or the figure cannot be written.
+        When the file cannot be read, the window is empty, or the figure cannot be written.
     """
     from matplotlib import rc_context
 
@@ -67,104 +68,149 @@ def plot_raster(
         _save(figure, Path(path_out))
 
 
+@dataclass
+class _Band:
+    """What is drawn of one population: some neurons in rows, and the rate of all."""
+
+    name: str
+    size: int
+    share: int  # neurons shown
+    colour: str
+    times: np.ndarray  # ms, of the shown spikes
+    rows: np.ndarray  # which of the shown neurons each is of
+    counts: np.ndarray  # spikes of all neurons in each bin
+
+    @property
+    def total(self) -> int:
+        return int(self.counts.sum())
+
+
 def _figure(file: SpikeFile, title: str, max_neurons: int, start: float, stop: float) -> Any:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    names = list(file.sizes) if set(file.sizes) == set(file.populations) else sorted(file.populations)
+    edges = _edges(file, start, stop)
+    bands = _bands(file, max_neurons, edges)
+    total = sum(band.total for band in bands)
+
     figure = Figure(figsize=(7.2, 5.2), layout="constrained")
     FigureCanvasAgg(figure)
-    grid = figure.add_gridspec(2, 2, height_ratios=(3.2, 1.0), width_ratios=(5.5, 1.0))
+    grid = figure.add_gridspec(2, 2, height_ratios=(3.2, 1.0), width_ratios=(6.0, 1.0))
     raster = figure.add_subplot(grid[0, 0])
     rates = figure.add_subplot(grid[1, 0], sharex=raster)
     means = figure.add_subplot(grid[0, 1], sharey=raster)
 
-    bin_ms = _bin_width(start, stop)
-    edges = start + bin_ms * np.arange(int(np.ceil((stop - start) / bin_ms - 1e-9)) + 1)
-    windows = [_window(file.populations[name], start, stop) for name in names]
-    sizes = [
-        file.sizes.get(n) or (int(ids.max()) + 1 if len(ids) else 1)
-        for n, (_, ids) in zip(names, windows, strict=True)
-    ]
-    shares = _shares(sizes, max_neurons)
-    heights = _heights(shares)
-    total = sum(len(ids) for _, ids in windows)
-    base = float(sum(heights))
-    top, centres, tallest = base, [], 0.0
-    for index, ((times, ids), size, share, height) in enumerate(
-        zip(windows, sizes, shares, heights, strict=True)
-    ):
-        colour = COLOURS[index % len(COLOURS)]
-        base -= height
-        shown, row = _rows(ids, size, share)
-        keep = _thinned(shown.sum(), total)
-        raster.scatter(
-            times[shown][keep],
-            base + height * (row[keep] + 0.5) / share,
-            s=_point_size(len(row)),
-            c=colour,
-            marker="o",
-            linewidths=0,
-            rasterized=total > RASTERISE,
+    heights = _heights([band.share for band in bands])
+    bottoms = heights.sum() - np.cumsum(heights)
+    _draw_spikes(raster, bands, heights, bottoms)
+    _draw_means(means, bands, bottoms + heights / 2, heights.min(), stop - start)
+    seconds = np.diff(edges) / 1000.0
+    for band in bands:
+        rates.stairs(
+            band.counts / (band.size * seconds), edges, baseline=None, color=band.colour, linewidth=0.9
         )
-        if index:
-            raster.axhline(base + height, color="0.8", linewidth=0.6)
-        centres.append(base + height / 2)
-        counts, _ = np.histogram(times, edges)
-        seconds = np.diff(np.minimum(edges, stop)) / 1000.0
-        rate = counts / (size * seconds)
-        tallest = max(tallest, float(rate.max()))
-        rates.stairs(rate, np.minimum(edges, stop), color=colour, linewidth=0.9)
-        mean = len(ids) / (size * (stop - start) / 1000.0)
-        means.barh(centres[-1], mean, height=0.5 * height, color=colour)
-        means.annotate(
-            f"{mean:.3g} Hz", (mean, centres[-1]), (3, 0), textcoords="offset points", va="center", fontsize=7
-        )
-
-    labels = [
-        f"{name}\n{share:,} of {size:,}" if share < size else f"{name}\n{size:,}"
-        for name, size, share in zip(names, sizes, shares, strict=True)
-    ]
-    raster.set_yticks(centres, labels)
-    for tick, index in zip(raster.get_yticklabels(), range(len(names)), strict=True):
-        tick.set_color(COLOURS[index % len(COLOURS)])
-    raster.tick_params(axis="y", length=0)
-    raster.tick_params(axis="x", labelbottom=False)
-    raster.set(xlim=(start, stop), ylim=(0.0, top), ylabel="neurons")
-    rates.set(xlabel="time (ms)", ylabel=f"rate (Hz)\nin {bin_ms:g} ms", ylim=(0.0, 1.08 * tallest or 1.0))
-    means.tick_params(axis="y", left=False, labelleft=False)
-    means.spines["left"].set_visible(False)
-    means.set(xlabel="mean rate (Hz)")
-    means.margins(x=0.75)
-    means.set_xlim(left=0.0)
-    about = f"{title}: {total:,} spikes"
-    about += f", seed {file.seed}" if file.seed is not None else ""
+    raster.set(xlim=(start, stop), ylim=(0.0, heights.sum()), ylabel="neurons")
+    rates.set(xlabel="time (ms)", ylabel=f"rate (Hz)\nin {edges[1] - edges[0]:g} ms")
+    rates.set_ylim(bottom=0.0, top=None if total else 1.0)
+    figure.align_ylabels([raster, rates])
+    about = f"{title}: {total:,} spikes" + (f", seed {file.seed}" if file.seed is not None else "")
     figure.suptitle(about + (", run not completed" if file.completed is False else ""), fontsize=9)
     return figure
 
 
-def _window(train: Train, start: float, stop: float) -> tuple[np.ndarray, np.ndarray]:
-    """Times and ids of the spikes with start < t <= stop: a spike belongs to the end of its step."""
-    pieces: list[tuple[np.ndarray, np.ndarray]] = [(np.empty(0), np.empty(0, np.int64))]
-    for _, times, ids in train.blocks():
-        inside = (times > start) & (times <= stop)
-        pieces.append((times[inside], ids[inside]))
-    times, ids = zip(*pieces, strict=True)
-    return np.concatenate(times), np.concatenate(ids)
+def _draw_spikes(axes: Any, bands: list[_Band], heights: np.ndarray, bottoms: np.ndarray) -> None:
+    drawn = sum(len(band.rows) for band in bands)
+    skip = max(1, -(-drawn // MAX_POINTS))
+    for band, height, bottom in zip(bands, heights, bottoms, strict=True):
+        axes.scatter(
+            band.times[::skip],
+            bottom + height * (band.rows[::skip] + 0.5) / band.share,
+            s=float(
+                np.clip(4.0 * np.sqrt(1000.0 / max(drawn, 1)), 0.25, 4.0)
+            ),  # finer where they would touch
+            c=band.colour,
+            linewidths=0,
+            rasterized=drawn > RASTERISE,
+        )
+    for bottom in bottoms[:-1]:
+        axes.axhline(bottom, color="0.8", linewidth=0.6)
+    axes.set_yticks(
+        bottoms + heights / 2,
+        [
+            f"{b.name}\n{b.share:,} of {b.size:,}" if b.share < b.size else f"{b.name}\n{b.size:,}"
+            for b in bands
+        ],
+    )
+    for tick, band in zip(axes.get_yticklabels(), bands, strict=True):
+        tick.set_color(band.colour)
+    axes.tick_params(axis="y", length=0)
+    axes.tick_params(axis="x", labelbottom=False)
+
+
+def _draw_means(axes: Any, bands: list[_Band], centres: np.ndarray, height: float, window_ms: float) -> None:
+    rates = [band.total / (band.size * window_ms / 1000.0) for band in bands]
+    axes.barh(centres, rates, height=0.5 * height, color=[band.colour for band in bands])
+    for rate, centre in zip(rates, centres, strict=True):
+        place = {"xytext": (3, 0), "textcoords": "offset points", "va": "center", "fontsize": 7}
+        axes.annotate(f"{rate:.1f}" if rate >= 1 else f"{rate:.2g}", (rate, centre), **place)
+    axes.set_xlim(0.0, 1.6 * max(rates) or 1.0)
+    axes.set_title("mean rate (Hz)", fontsize=8)
+    axes.tick_params(left=False, labelleft=False, bottom=False, labelbottom=False)
+    axes.spines["bottom"].set_visible(False)
+
+
+def _bands(file: SpikeFile, max_neurons: int, edges: np.ndarray) -> list[_Band]:
+    """Read the file once, piece by piece; only the spikes to be drawn are kept."""
+    names = [name for name in file.sizes if name in file.populations]
+    sizes = [file.sizes[name] or _highest_id(file.populations[name]) + 1 for name in names]
+    bands = []
+    for index, share in enumerate(_shares(sizes, max_neurons)):
+        chosen = np.linspace(0, sizes[index] - 1, share).round().astype(np.int64)
+        kept, rows, counts = [np.empty(0)], [np.empty(0, np.int64)], np.zeros(len(edges) - 1, np.int64)
+        for _, times, ids in file.populations[names[index]].blocks():
+            # A spike belongs to the end of its step, so a bin is open on the left and closed on the right;
+            # step * dt may lie a rounding beyond the edge it stands for.
+            bins = np.searchsorted(edges, times - 1e-6) - 1
+            inside = (bins >= 0) & (bins < len(counts))
+            counts += np.bincount(bins[inside], minlength=len(counts))
+            place = np.minimum(np.searchsorted(chosen, ids), share - 1)
+            shown = inside & (chosen[place] == ids)
+            kept.append(times[shown])
+            rows.append(place[shown])
+        colour = COLOURS[index % len(COLOURS)]
+        bands.append(
+            _Band(
+                names[index], sizes[index], share, colour, np.concatenate(kept), np.concatenate(rows), counts
+            )
+        )
+    return bands
+
+
+def _highest_id(train: Train) -> int:
+    return max((int(ids.max()) for _, _, ids in train.blocks()), default=0)
 
 
 def _end(file: SpikeFile) -> float:
-    latest = [
-        block[1].max() for train in file.populations.values() for block in train.blocks() if len(block[1])
-    ]
-    return float(max([file.duration_ms or 0.0, *latest])) or 1.0
+    """The end of the run in ms, or of its last spike where the file does not tell."""
+    if file.duration_ms:
+        return file.duration_ms
+    last = [float(times.max()) for train in file.populations.values() for _, times, _ in train.blocks()]
+    return max(last, default=0.0) or 1.0
 
 
-def _bin_width(start: float, stop: float) -> float:
-    """About a hundred and fifty bins, of a width that reads well; not below 1 ms, where rates are noise."""
-    wish = max(1.0, (stop - start) / 150.0)
-    scale = 10.0 ** np.floor(np.log10(wish))
-    return float(min((scale * m for m in (1, 2, 5, 10)), key=lambda width: abs(np.log(width / wish))))
+def _edges(file: SpikeFile, start: float, stop: float) -> np.ndarray:
+    """Bins for the rates: 150 of them, or fewer where a population would have less than 3 spikes in each."""
+    scarcest = min((train.count for train in file.populations.values() if train.count), default=0)
+    expected = scarcest * min(1.0, (stop - start) / _end(file))
+    width = _round((stop - start) / np.clip(expected / 3.0, 10.0, 150.0), file.dt or 0.1)
+    return np.minimum(start + width * np.arange(np.ceil((stop - start) / width - 1e-9) + 1), stop)
+
+
+def _round(width: float, dt: float) -> float:
+    """The width nearest to `width` that reads well: 1, 2 or 5 times a power of ten, and not below `dt`."""
+    scale = 10.0 ** np.floor(np.log10(width))
+    near = min((scale * m for m in (1, 2, 5, 10)), key=lambda one: abs(np.log(one / width)))
+    return float(max(near, dt))
 
 
 def _shares(sizes: list[int], max_neurons: int) -> list[int]:
@@ -180,23 +226,6 @@ def _heights(shares: list[int]) -> np.ndarray:
     """Rows are as high as neurons are many, but no population is thinner than its label."""
     part = np.asarray(shares, float) / sum(shares)
     return np.maximum(part, min(0.1, 0.8 / len(shares)))
-
-
-def _rows(ids: np.ndarray, size: int, share: int) -> tuple[np.ndarray, np.ndarray]:
-    """Which spikes are of the `share` evenly spaced neurons that are shown, and in which row each of them is."""
-    chosen = np.linspace(0, size - 1, share).round().astype(np.int64)
-    place = np.minimum(np.searchsorted(chosen, ids), share - 1)
-    shown = chosen[place] == ids
-    return shown, place[shown]
-
-
-def _thinned(count: int, total: int) -> slice:
-    return slice(None, None, max(1, -(-int(count) // MAX_POINTS)) if total > MAX_POINTS else 1)
-
-
-def _point_size(points: int) -> float:
-    """Points squared: 4 for a few hundred spikes, down to a quarter where they would run into each other."""
-    return float(np.clip(4.0 * np.sqrt(500.0 / max(points, 1)), 0.25, 4.0))
 
 
 def _save(figure: Any, path: Path) -> None:

@@ -74,6 +74,16 @@ class Population(View):
             start = model.initial.get(variable, start)
             value = self.values[start] if isinstance(start, str) else self._expand(variable, start)
             self._row(variable)[: self.n] = value
+        self.first_state = self.arrays["state"].copy()
+
+    def reset(self) -> None:
+        """Back to the initial state, but for what was learned; nothing refractory, no spikes in flight."""
+        for row, variable in enumerate(self.model.state):
+            if variable not in self.model.learned:
+                self.arrays["state"][row] = self.first_state[row]
+        for name, array in self.arrays.items():
+            if name != "state":
+                array[...] = 0
 
     def _expand(self, name: str, value: Any, n: int | None = None) -> NDArray[np.float64]:
         """`value` as an array of length 1 (a number) or n (default: one value per neuron of the population)."""
@@ -139,12 +149,13 @@ class Population(View):
             else:
                 new_values[name] = np.broadcast_to(new_values[name], (self.n,)).copy()
                 new_values[name][ids] = array
-        before, self.values = self.values, new_values
-        try:
-            self.refresh()
-        except SpikesimError:
-            self.values = before
-            raise
+        if len(new_state) < len(values):  # parameters were set, too
+            before, self.values = self.values, new_values
+            try:
+                self.refresh()
+            except SpikesimError:
+                self.values = before
+                raise
         for name, array in new_state.items():
             self._row(name)[ids] = array
 

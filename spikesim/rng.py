@@ -1,15 +1,15 @@
 """Random numbers that are functions of (seed, purpose, entity, step) and of nothing else.
 
 Philox4x32-10 (Salmon, Moraes, Dror & Shaw 2011, doi:10.1145/2063384.2063405) turns a counter of four 32-bit
-words, under a key of two, into four random words. The seed is the key; the counter says what the number is for:
+words, under a key of two, into four random words. The key is the seed; the counter says what they are for:
 
     counter = (block, step, step >> 32, stream)        one word per entity: id -> word id & 3 of block id >> 2
 
-So a number does not depend on who asks for it, when, or on how many threads. Kernels call `fill_words`; what is
-drawn once, before the run, comes from a `Stream`, which walks along the blocks of step 0 of its stream.
+So a number does not depend on who asks for it, when, or on how many threads. Kernels call `fill_words`; what
+is drawn before the run comes from a `Stream`, which walks along the blocks of step 0 of its stream.
 
-Words are held in uint64 and masked by hand: Numba widens uint32 arithmetic to 64 bits without saying so, and a
-32 x 32 -> 64-bit multiplication is what processors have vector instructions for.
+Words are held in uint64 and masked by hand: Numba widens uint32 arithmetic to 64 bits without saying so, and
+a 32 x 32 -> 64-bit multiplication is what processors have vector instructions for.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Purpose(enum.IntEnum):
 
 
 def stream_id(purpose: Purpose | str, index: int) -> int:
-    """The 32-bit stream of a purpose (high 8 bits) and an index (low 24 bits: of a population, a projection...).
+    """The 32-bit stream of a purpose (high 8 bits) and an index (low 24 bits), of a population for instance.
 
     Raises SpikesimError for an unknown purpose or an index outside 0 ... 2**24 - 1.
     """
@@ -67,7 +67,7 @@ def stream_id(purpose: Purpose | str, index: int) -> int:
 # Inlined by Numba itself: LLVM finds it too long to inline, and a loop around a call is not vectorised.
 @register_jitable(inline="always")
 def philox4x32(c0, c1, c2, c3, k0, k1):
-    """The four 32-bit words of counter (c0, c1, c2, c3) under key (k0, k1), as uint64; the arguments are words too.
+    """The four 32-bit words of counter (c0, c1, c2, c3) under key (k0, k1), all of them uint64.
 
     0.5 ns per word in a vectorised loop with AVX-512, 2.5 ns otherwise.
     """
@@ -115,11 +115,11 @@ def uniform(word):
 
 @hook
 def _uniform52(high, low):
-    # Not 53 bits: the greatest of them, plus a half, would round to 1. By way of int64, which vectorises better.
+    # Not 53 bits: the greatest, plus a half, would round to 1. By way of int64, which vectorises better.
     return (np.float64(np.int64(((high << _HALF) | low) >> _DROPPED)) + 0.5) * 2.0**-52
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _uniforms() -> Callable[..., None]:
     with cache_for() as cache:
         from numba import njit
@@ -168,8 +168,8 @@ class Stream:
         return out[odd : odd + n]
 
     def integers(self, high: int, n: int, dtype: Any = np.int64) -> np.ndarray:
-        """`n` whole numbers from 0 to high - 1: the floor of high * uniform, so each is as likely as the others
-        to within 2**-52. Raises SpikesimError unless 1 <= high <= 2**52."""
+        """`n` whole numbers from 0 to high - 1: the floor of high * uniform, so each is as likely as the
+        others to within 2**-52. Raises SpikesimError unless 1 <= high <= 2**52."""
         if not 1 <= high <= _FINEST:
             raise SpikesimError(f"Stream.integers: high must be from 1 to 2**52, not {high}.")
         out = np.empty(n, dtype)

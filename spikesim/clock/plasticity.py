@@ -204,7 +204,7 @@ def dense_event_op(rule: Any, event: str, bounds: str, dtype: Any) -> Any:
     """Apply the rule's hook for a named event to every synapse of a weight matrix (source, target)."""
     react, bound = hook(getattr(rule, f"on_{event}")), hook(BOUNDS[bounds])
     Params, Pre, Post = rule.Params, rule.Pre, rule.Post
-    n_params = len(Params._fields)
+    n_params, n_pre, n_post = len(Params._fields), len(Pre._fields), len(Post._fields)
     kind = real(dtype)
     with cache_for(rule) as cache:
 
@@ -214,8 +214,8 @@ def dense_event_op(rule: Any, event: str, bounds: str, dtype: Any) -> Any:
             weights = at(g.weights, kind, g.n_sources * g.n_columns)
             numbers = at(g.params, kind, n_params + 1)
             p, w_ref = load(Params, numbers, 0, 1), numbers[n_params]
-            x = at(g.x, kind, len(Pre._fields) * g.n_source)
-            y = at(g.y, kind, len(Post._fields) * g.n_target)
+            x = at(g.x, kind, n_pre * g.n_source)
+            y = at(g.y, kind, n_post * g.n_target)
             for i in range(g.n_sources):
                 pre = load(Pre, x, i, g.n_source)
                 row = weights[i * g.n_columns : (i + 1) * g.n_columns]

@@ -1,0 +1,33 @@
+"""Learning from plateau potentials in segregated dendrites (Guerguiev, Lillicrap & Richards 2017)."""
+
+import math
+
+from spikesim.plasticity import Rule, Trace
+
+
+class PlateauRule(Rule):
+    """At the end of the target phase, the event "target_plateau",
+
+        dw = eta gain delta_j s_i                                                            (eqs. 9-11)
+
+    where delta_j is the error signal of the postsynaptic neuron (SegregatedDendrite, DendriticOutput) and s_i the
+    postsynaptic potential that presynaptic neuron i evokes, kappa * spikes, averaged over the forward phase from
+    the event "settled" to "forward_plateau". Everything is local to the synapse and its neuron.
+    """
+
+    eta: float = 0.21           # learning rate
+    gain: float = 20.0          # common factor, 20 in the published profile
+    tau_L: float = 10.0         # ms, slow time constant of the postsynaptic potential
+    tau_s: float = 3.0          # ms, fast one
+    w_min: float = -math.inf
+    w_max: float = math.inf
+    bounds: str = "none"
+
+    traces = {"s": Trace("pre", tau=("tau_L", "tau_s"), mean_over=("settled", "forward_plateau"))}
+    post_state = ("delta",)
+    events = ("target_plateau",)
+    reference = "doi:10.7554/eLife.22901"
+
+    @staticmethod
+    def on_target_plateau(w, pre, post, p):
+        return w + p.eta * p.gain * post.delta * pre.s

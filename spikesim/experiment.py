@@ -1,0 +1,203 @@
+"""What a published network is: parameters, and a method that builds it.
+
+    class Brunel2000(NetworkModel):
+        \"\"\"...\"\"\"
+        N_E: int = 10_000
+        title = "..."
+        reference = "doi:..."
+
+        def build(self, net):
+            exc = net.add(LIFDelta(...), self.N_E, name="excitatory")
+            ...
+
+`simulate` does the rest: it records the spikes, runs, and returns what `spikesim run` prints. A network that is
+not just run for some time, because it is trained, say, overrides `simulate`.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from spikesim._version import __version__
+from spikesim.errors import SpikesimError, unknown
+from spikesim.network import Network
+from spikesim.parameters import Parameters
+
+SAMPLED = 10  # neurons of each population whose state variables `RunOptions.record` samples
+EVERY = 1.0  # ms between two such samples, or dt if that is longer
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How to run a network, as distinct from what it is. None of it changes a spike but `time`, `seed` and
+    `precision`.
+
+    time
+        ms; None for the network's own `duration`.
+    seed
+        of all random numbers; None for a fresh one.
+    out
+        the file that spikes are streamed to, or None.
+    progress
+        show a bar if stderr is a terminal.
+    quiet
+        no messages but errors.
+    record
+        state variables, such as "V_m", to sample from some neurons of each population that has them.
+    split
+        times (ms) at which one call of `Network.run` ends and the next begins.
+    """
+
+    time: float | None = None
+    seed: int | None = None
+    threads: int = 1
+    precision: str = "double"
+    out: str | None = None
+    progress: bool = False
+    quiet: bool = False
+    record: tuple[str, ...] = ()
+    split: tuple[float, ...] = ()
+
+
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C ended a run; the message says how far it came and what was kept."""
+
+
+class NetworkModel(Parameters):
+    """Base of all networks.
+
+    Class attributes of a network: `title`, `reference` (a DOI), `duration` (ms, how long it runs unless told),
+    and `small`, parameter values of a version so small that it runs in a moment, for tests and `spikesim warmup`.
+    """
+
+    dt: float = 0.1  # ms
+
+    limits = {"dt": ("> 0",)}
+
+    title: ClassVar[str] = ""
+    reference: ClassVar[str] = ""
+    duration: ClassVar[float] = 1000.0
+    small: ClassVar[Mapping[str, Any]] = {}
+
+    @classmethod
+    def name(cls) -> str:
+        """The name it is found by: that of its file."""
+        return cls.__module__.rpartition(".")[2]
+
+    def build(self, net: Network) -> None:
+        """Add the populations and projections to an empty network."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how it is built.")
+
+    def simulate(self, options: RunOptions) -> dict[str, Any]:
+        """Build, run, and say how fast it was and how much each population fired; the keys are those of
+        `spikesim run --json`, see docs/command-line.md.
+
+        Raises SpikesimError for options that do not fit, RunError when the run cannot go on, and Stopped after
+        Ctrl-C.
+        """
+        duration = self.duration if options.time is None else options.time
+        if options.out is not None:
+            from spikesim.sonata import _check_place
+
+            _check_place(_absolute(options.out))  # before the work, not after it
+        net = Network(
+            dt=self.dt, seed=options.seed, threads=options.threads, precision=options.precision
+        )
+        stretches = _stretches(net, duration, options.split)
+        net.description = {"network": self.name(), **self.values()}
+        began = time.perf_counter()
+        self.build(net)
+        neurons = [p for p in net.populations if p.model.receptors]
+        spikes = {p.name: net.record(p, "spikes", to=options.out) for p in neurons}
+        samples = _sample(net, neurons, options.record)
+        net.seconds["build"] += time.perf_counter() - began
+        try:
+            with net:
+                for stretch in stretches:
+                    net.run(stretch, progress=options.progress and not options.quiet)
+        except KeyboardInterrupt:
+            kept = f"{options.out} holds all spikes" if options.out else "no --out was given, so nothing is kept"
+            raise Stopped(f"stopped at {net.time:g} of {duration:g} ms; {kept} up to there.") from None
+        seconds = duration * 1e-3
+        result = {
+            "network": self.name(),
+            "parameters": self.values(),
+            "realtime_factor": net.seconds["run"] / seconds,
+            "build_s": net.seconds["build"],
+            "compile_s": net.seconds["compile"],
+            "run_s": net.seconds["run"],
+            "peak_rss_gb": peak_rss_gb(),
+            "rates_hz": {p.name: spikes[p.name].count / (p.n * seconds) for p in neurons},
+            "spikes": sum(recorder.count for recorder in spikes.values()),
+            "seed": net.seed,
+            "threads": net.threads,
+            "precision": net.precision,
+            "dt_ms": net.dt,
+            "time_ms": net.time,
+            "out": options.out,
+            "version": __version__,
+        }
+        if samples:
+            result["recorded"] = {
+                variable: {name: _summary(recorder) for name, recorder in recorders.items()}
+                for variable, recorders in samples.items()
+            }
+        return result
+
+
+def peak_rss_gb() -> float:
+    """The most memory this process has held so far, in GB (1e9 bytes)."""
+    if sys.platform == "win32":
+        import psutil
+
+        return psutil.Process().memory_info().peak_wset / 1e9
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak * (1 if sys.platform == "darwin" else 1024) / 1e9
+
+
+def _absolute(path: str) -> Any:
+    import os
+    from pathlib import Path
+
+    return Path(os.path.realpath(path))
+
+
+def _stretches(net: Network, duration: float, split: tuple[float, ...]) -> list[float]:
+    """The durations (ms) of the calls of `run`. Raises SpikesimError unless the ends ascend on the grid of dt."""
+    ends = [net._steps(end, "time") for end in (*split, duration)]
+    lengths = [end - begin for begin, end in zip([0, *ends], ends, strict=False)]
+    if min(lengths) < 1:
+        raise SpikesimError(f"split: the times must ascend and lie before the end of the run at {duration:g} ms.")
+    return [length * net.dt for length in lengths]
+
+
+def _sample(net: Network, neurons: list[Any], variables: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """variable -> population -> recorder."""
+    every = net.dt * max(1, round(EVERY / net.dt))
+    samples: dict[str, dict[str, Any]] = {}
+    for variable in variables:
+        known = {name for p in neurons for name in p.model.state}
+        if variable not in known:
+            raise unknown("this network", "state variable", variable, known)
+        samples[variable] = {
+            p.name: net.record(p[:SAMPLED], variable, every=every) for p in neurons if variable in p.model.state
+        }
+    return samples
+
+
+def _summary(recorder: Any) -> dict[str, float]:
+    values = recorder.values
+    if not values.size:
+        return {"neurons": len(recorder.view), "samples": 0}
+    return {
+        "neurons": values.shape[1],
+        "samples": values.shape[0],
+        "mean": float(values.mean()),
+        "std": float(values.std()),
+    }
