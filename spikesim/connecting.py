@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-
 from spikesim.connectors import AllToAll, from_sparse
 from spikesim.distributions import sample
 from spikesim.errors import SpikesimError, unknown
@@ -32,7 +31,8 @@ def make_projection(
         raise SpikesimError(f"{label}: dendritic_delay_fraction is from 0 to 1, not {dendritic_delay_fraction!r}.")
     _check_receptor(label, post, receptor, plastic=plasticity is not None)
     if hasattr(rule, "tocoo"):
-        rule, weight = from_sparse(rule)
+        rule = from_sparse(rule)
+        weight = rule.weights
     if not hasattr(rule, "pairs"):
         raise SpikesimError(f"{label}: give a connection rule such as FixedProbability(0.1), or a SciPy sparse "
                             f"matrix, not {rule!r}.")  # fmt: skip
@@ -48,7 +48,8 @@ def make_projection(
     steps = delay_steps(delay, n, network, index, label)
     receptors = _receptors(post, receptor, weights, label)
     projection = Projection(
-        network, index, pre, post, sources=np.asarray(sources, dtype=np.int32), targets=np.asarray(targets, dtype=np.int32),
+        network, index, pre, post,
+        sources=np.asarray(sources, dtype=np.int32), targets=np.asarray(targets, dtype=np.int32),
         weights=weights.astype(network.dtype), delay_steps=steps, receptors=receptors, rule=plasticity,
         dendritic_delay_fraction=float(dendritic_delay_fraction), dense=False,
     )  # fmt: skip
@@ -68,8 +69,10 @@ def delay_steps(delay: Any, n: int, network: Network, index: int, label: str) ->
     delays = sample(delay, 1 if alike else n, stream, f"{label}: delay")
     short = delays < network.dt * (1.0 - 1e-9)
     if short.any():
-        raise SpikesimError(f"{label}: a delay of {delays[short][0]:g} ms is shorter than one step of "
-                            f"dt = {network.dt:g} ms; give dt or more (TruncatedNormal has a lower limit).")  # fmt: skip
+        raise SpikesimError(
+            f"{label}: a delay of {delays[short][0]:g} ms is shorter than one step of dt = {network.dt:g} ms; "
+            "give dt or more (TruncatedNormal has a lower limit)."
+        )
     steps = np.rint(delays / network.dt).astype(np.int32)
     return np.full(n, steps[0], dtype=np.int32) if alike else steps
 
@@ -141,5 +144,7 @@ def check_rule(projection: Projection) -> None:
         raise SpikesimError(f"{label}: a rule with event hooks needs AllToAll() with one delay, and no on_pre/on_post.")
     for name in rule.post_state:
         if name not in projection.target.model.state:
-            raise SpikesimError(f"{label}: {type(rule).__name__} reads {name!r} of the postsynaptic neuron, which "
-                                f"{type(projection.target.model).__name__} does not have.")
+            raise SpikesimError(
+                f"{label}: {type(rule).__name__} reads {name!r} of the postsynaptic neuron, which "
+                f"{type(projection.target.model).__name__} does not have."
+            )

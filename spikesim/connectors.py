@@ -30,9 +30,7 @@ _CHUNK = 1 << 20  # random numbers held at a time
 class ConnectionRule:
     """Base of all connection rules."""
 
-    def pairs(
-        self, source_ids: Ids, target_ids: Ids, same_population: bool, stream: Stream
-    ) -> tuple[Ids, Ids]:
+    def pairs(self, source_ids: Ids, target_ids: Ids, same_population: bool, stream: Stream) -> tuple[Ids, Ids]:
         """The ends (sources, targets) of every synapse, two int32 arrays of the same length.
 
         source_ids, target_ids: the ids, each once, of the neurons to connect; `same_population` says that
@@ -131,9 +129,7 @@ class FixedIndegree(_FixedDegree):
     """`k` random sources for every target."""
 
     def _pairs(self, sources: Ids, targets: Ids, same: bool, stream: Stream) -> tuple[Ids, Ids]:
-        return self._partners(sources, targets, same, stream, "sources for a target"), np.repeat(
-            targets, self.k
-        )
+        return self._partners(sources, targets, same, stream, "sources for a target"), np.repeat(targets, self.k)
 
 
 @dataclass(frozen=True)
@@ -141,9 +137,7 @@ class FixedOutdegree(_FixedDegree):
     """`k` random targets for every source."""
 
     def _pairs(self, sources: Ids, targets: Ids, same: bool, stream: Stream) -> tuple[Ids, Ids]:
-        return np.repeat(sources, self.k), self._partners(
-            targets, sources, same, stream, "targets for a source"
-        )
+        return np.repeat(sources, self.k), self._partners(targets, sources, same, stream, "targets for a source")
 
 
 @dataclass(frozen=True)
@@ -194,9 +188,7 @@ class Pairs(ConnectionRule):
             if ids.ndim != 1 or (ids.dtype.kind not in "iu" and ids.size):
                 raise TypeError
         except (TypeError, ValueError):  # ValueError: lists of unequal lengths
-            raise SpikesimError(
-                f"Pairs: {name} is a list of ids, which are whole numbers, not {given!r}."
-            ) from None
+            raise SpikesimError(f"Pairs: {name} is a list of ids, which are whole numbers, not {given!r}.") from None
         return ids.astype(np.int64)
 
     def _pairs(self, sources: Ids, targets: Ids, same: bool, stream: Stream) -> tuple[Ids, Ids]:
@@ -232,9 +224,7 @@ class SparsePairs(ConnectionRule):
         bad = np.flatnonzero(~np.isfinite(self.weights))
         if bad.size:
             i, j = self._rows[bad[0]], self._columns[bad[0]]
-            raise SpikesimError(
-                f"from_sparse: element ({i}, {j}) is {self.weights[bad[0]]}; weights must be finite."
-            )
+            raise SpikesimError(f"from_sparse: element ({i}, {j}) is {self.weights[bad[0]]}; weights must be finite.")
 
     def _pairs(self, sources: Ids, targets: Ids, same: bool, stream: Stream) -> tuple[Ids, Ids]:
         if self.shape != (sources.size, targets.size):
@@ -269,7 +259,7 @@ def _no_autapses(sources: Ids, targets: Ids) -> tuple[Ids, Ids]:
 
 
 def _selves(candidates: Ids, neurons: Ids, forbid: bool) -> np.ndarray:
-    """Where among the candidates each neuron itself is (int64); len(candidates) if nowhere, or unless `forbid`."""
+    """Where each neuron itself is among the candidates; len(candidates) if nowhere, and unless `forbid`."""
     n = candidates.size
     if not forbid:
         return np.full(neurons.size, n)

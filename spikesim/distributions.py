@@ -172,8 +172,7 @@ def sample(value: Any, n: int, stream: Stream, what: str) -> np.ndarray:
     bad = np.flatnonzero(~np.isfinite(drawn))
     if bad.size:
         raise SpikesimError(
-            f"{what}: {bad.size} of {n} values are NaN or infinite; the first, at index {bad[0]}, "
-            f"is {drawn[bad[0]]}."
+            f"{what}: {bad.size} of {n} values are NaN or infinite; the first, at index {bad[0]}, is {drawn[bad[0]]}."
         )
     return drawn
 

@@ -16,10 +16,12 @@ not just run for some time, because it is trained, say, overrides `simulate`.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 from spikesim._version import __version__
@@ -103,7 +105,7 @@ class NetworkModel(Parameters):
         if options.out is not None:
             from spikesim.sonata import _check_place
 
-            _check_place(_absolute(options.out))  # before the work, not after it
+            _check_place(Path(os.path.realpath(options.out)))  # before the work, not after it
         net = Network(
             dt=self.dt, seed=options.seed, threads=options.threads, precision=options.precision
         )
@@ -159,13 +161,6 @@ def peak_rss_gb() -> float:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak * (1 if sys.platform == "darwin" else 1024) / 1e9
-
-
-def _absolute(path: str) -> Any:
-    import os
-    from pathlib import Path
-
-    return Path(os.path.realpath(path))
 
 
 def _stretches(net: Network, duration: float, split: tuple[float, ...]) -> list[float]:

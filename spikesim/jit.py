@@ -1,9 +1,9 @@
 """Compiled code that is found again on disk by the next process, and never when it is out of date.
 
 A kernel is made by a function that closes over the *plain* functions of a model or rule, marked by `hook`.
-Numba pickles such functions by name, so another process finds the kernel in its cache on disk; but a name says
-nothing about the body behind it. So the folder of the cache is named after everything a kernel may have been
-made of: the sources of the simulator and its models, and the plug-ins' own files and loaded bytecode.
+Numba pickles such functions by name, so another process finds the kernel in its cache on disk; but a name
+tells nothing about the body behind it. So the folder of the cache is named after everything a kernel may have
+been made of: the sources of the simulator and its models, and the plug-ins' own files and loaded bytecode.
 
     with cache_for(rule) as cache:
         @njit(cache=cache, error_model="numpy")

@@ -156,7 +156,12 @@ class Network:
             return RateRecorder(what, self._steps(1.0 if every is None else every, "every"), self.step)
         known = list(what.population.model.state)
         if variable not in known:
-            raise unknown(f"population {what.population.name!r}", "recordable variable", variable, [*known, "spikes", "rate"])
+            raise unknown(
+                f"population {what.population.name!r}",
+                "recordable variable",
+                variable,
+                [*known, "spikes", "rate"],
+            )
         return StateRecorder(what, variable, self._steps(self.dt if every is None else every, "every"), self.step)
 
     def _can_spike(self, view: View) -> None:
@@ -205,7 +210,14 @@ class Network:
         with self._stoppable() as stopped, _bar(steps, self.dt, progress) as bar:
             pace = 1000
             while self.step < last and not stopped:
-                limit = min([last, self.step + pace, self._next_change(), *(r.limit(self.step) for r in self.recorders)])
+                limit = min(
+                    [
+                        last,
+                        self.step + pace,
+                        self._next_change(),
+                        *(r.limit(self.step) for r in self.recorders),
+                    ]
+                )
                 at, clock = self.step, time.perf_counter()
                 self.step = self._engine.run(self.step, limit)
                 for recorder in self.recorders:
@@ -329,7 +341,9 @@ class Network:
 
         held = [r for r in self.recorders if isinstance(r, SpikeRecorder) and r.to is None]
         if not held:
-            raise SpikesimError('Network.save_spikes: no spikes are recorded in memory; call record(..., "spikes") first.')
+            raise SpikesimError(
+                'Network.save_spikes: no spikes are recorded in memory; call record(..., "spikes") first.'
+            )
         sizes = {r.population.name: r.population.n for r in held}
         if len(sizes) < len(held):
             raise SpikesimError("Network.save_spikes: one population has two spike recorders; keep one of them.")

@@ -24,7 +24,7 @@ numbers; the engine compiles them, and the reference simulator calls them as the
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -78,17 +78,20 @@ class Neuron(Parameters):
     reference: ClassVar[str] = ""
     aliases = PYNN
 
-    advance: ClassVar[Callable[..., tuple] | None] = None
-    spikes: ClassVar[Callable[..., int] | None] = None
-    reset: ClassVar[Callable[..., tuple] | None] = None
-    current: ClassVar[Callable[..., float] | None] = None
+    State: ClassVar[Any]
+    Constants: ClassVar[Any]
+    Input: ClassVar[Any]
+    advance: ClassVar[Any] = None
+    spikes: ClassVar[Any] = None
+    reset: ClassVar[Any] = None
+    current: ClassVar[Any] = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         constants = cls.constants + (("t_ref_steps",) if cls.refracts() else ())
         # Named by module and qualified name, so that compiled code that uses it is found again in the cache.
         for name, fields in (("State", tuple(cls.state)), ("Constants", constants), ("Input", cls.receptors)):
-            record = namedtuple(name, fields, module=cls.__module__)  # type: ignore[misc]
+            record: Any = namedtuple(name, fields, module=cls.__module__)  # type: ignore[misc]
             record.__qualname__ = f"{cls.__qualname__}.{name}"
             setattr(cls, name, record)
 
@@ -120,8 +123,9 @@ class Neuron(Parameters):
         try:
             array = np.asarray(value, dtype=np.float64)
         except (TypeError, ValueError):
-            raise SpikesimError(f"{cls.__name__}: {name} is a number, an array of numbers or a distribution, "
-                                f"not {value!r}.") from None
+            raise SpikesimError(
+                f"{cls.__name__}: {name} is a number, an array of numbers or a distribution, not {value!r}."
+            ) from None
         cls.within_limits(name, array)
         return array
 

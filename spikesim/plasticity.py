@@ -70,9 +70,9 @@ class TraceSpec:
 
     name: str
     side: str
-    taus: tuple[float, ...]     # ms
-    keep: float                 # what a spike leaves of the old value: 1 all-to-all, 0 nearest spike
-    reset_by_other: bool        # set to 0 by the other side's spikes, hence one value per synapse
+    taus: tuple[float, ...]  # ms
+    keep: float  # what a spike leaves of the old value: 1 all-to-all, 0 nearest spike
+    reset_by_other: bool  # set to 0 by the other side's spikes, hence one value per synapse
     mean_over: tuple[str, str] | None
 
 
@@ -90,7 +90,11 @@ def _none(w: float, w_new: float, w_min: float, w_max: float) -> float:
 
 
 #: bounds -> function (w before, w after the hook, w_min, w_max) -> w kept
-BOUNDS: dict[str, Callable[[float, float, float, float], float]] = {"hard": _hard, "soft": _soft, "none": _none}
+BOUNDS: dict[str, Callable[[float, float, float, float], float]] = {
+    "hard": _hard,
+    "soft": _soft,
+    "none": _none,
+}
 
 
 class Rule(Parameters):
@@ -102,11 +106,11 @@ class Rule(Parameters):
     as fields of `post`), and one hook `on_<event>` for each name in `events` (see `Network.trigger`).
     """
 
-    w_min: float = 0.0              # lower bound, in units of the weights
-    w_max: float = 1.0              # upper bound, in units of the weights
-    w_ref: float = 1.0              # the weight that amplitudes are fractions of
-    bounds: str = "hard"            # hard, soft (changes scale with the room left) or none
-    pairing: str = "all_to_all"     # which spikes pair with which
+    w_min: float = 0.0  # lower bound, in units of the weights
+    w_max: float = 1.0  # upper bound, in units of the weights
+    w_ref: float = 1.0  # the weight that amplitudes are fractions of
+    bounds: str = "hard"  # hard, soft (changes scale with the room left) or none
+    pairing: str = "all_to_all"  # which spikes pair with which
 
     choices = {"bounds": tuple(BOUNDS), "pairing": PAIRINGS}
     limits = {"w_ref": ("> 0",)}
@@ -116,9 +120,12 @@ class Rule(Parameters):
     post_state: ClassVar[tuple[str, ...]] = ()
     events: ClassVar[tuple[str, ...]] = ()
     reference: ClassVar[str] = ""
-    w_start: ClassVar[float] = 1.0      # the weight that protocols start from unless told
-    on_pre: ClassVar[Callable[..., float] | None] = None
-    on_post: ClassVar[Callable[..., float] | None] = None
+    w_start: ClassVar[float] = 1.0  # the weight that protocols start from unless told
+    on_pre: ClassVar[Any] = None
+    on_post: ClassVar[Any] = None
+    Params: ClassVar[Any]
+    Pre: ClassVar[Any]
+    Post: ClassVar[Any]
     numeric: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -126,7 +133,7 @@ class Rule(Parameters):
         cls.numeric = tuple(n for n in cls.parameters if not isinstance(getattr(cls, n), str))
         # Named by module and qualified name, so that compiled code that uses it is found again in the cache.
         for name, fields in (("Params", cls.numeric), ("Pre", cls.side("pre")), ("Post", cls.side("post"))):
-            record = namedtuple(name, fields, module=cls.__module__)  # type: ignore[misc]
+            record: Any = namedtuple(name, fields, module=cls.__module__)  # type: ignore[misc]
             record.__qualname__ = f"{cls.__qualname__}.{name}"
             setattr(cls, name, record)
 
@@ -134,8 +141,9 @@ class Rule(Parameters):
         super().__init__(preset=preset, **given)
         label = type(self).__name__
         if self.pairing not in self.pairings:
-            raise SpikesimError(f"{label}: pairing {self.pairing!r} is not defined for this rule; "
-                                f"it knows: {', '.join(self.pairings)}.")
+            raise SpikesimError(
+                f"{label}: pairing {self.pairing!r} is not defined for this rule; it knows: {', '.join(self.pairings)}."
+            )
         if not self.w_min < self.w_max:
             raise SpikesimError(f"{label}: w_min ({self.w_min:g}) must be below w_max ({self.w_max:g}).")
         if self.bounds == "soft" and not math.isfinite(self.w_max - self.w_min):
@@ -156,12 +164,18 @@ class Rule(Parameters):
         pre_centered = self.pairing == "nearest_pre_centered"
         nearest = self.pairing in ("nearest", "nearest_reduced") or (pre_centered and trace.side == "post")
         reset = self.pairing == "nearest_reduced" or (pre_centered and trace.side == "pre")
-        return TraceSpec(name, trace.side, tuple(getattr(self, tau) for tau in taus),
-                         0.0 if nearest else 1.0, reset, trace.mean_over)
+        return TraceSpec(
+            name,
+            trace.side,
+            tuple(getattr(self, tau) for tau in taus),
+            0.0 if nearest else 1.0,
+            reset,
+            trace.mean_over,
+        )
 
     def hook_params(self) -> Any:
         """The numbers that hooks see as `p`: every numeric parameter, the bounds in units of `w_ref`."""
         numbers = {name: float(getattr(self, name)) for name in self.numeric}
         numbers["w_min"] /= self.w_ref
         numbers["w_max"] /= self.w_ref
-        return self.Params(**numbers)  # type: ignore[attr-defined]
+        return self.Params(**numbers)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spikesim.clock.contexts import Context
 from spikesim.errors import SpikesimError
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class SpikeRecorder(Recorder):
         room = (hi - lo) * self.population.model.max_spikes * engine.block
         steps, ids = np.empty(room + SPARE, dtype=np.int64), np.empty(room + SPARE, dtype=np.int32)
         self._buffers.append((steps, ids))
-        context = recording.Context(
+        context = Context(
             recording.SpikeRecordContext, chosen=self.chosen, n=self.population.n_padded, steps=steps, ids=ids,
             filled=self._filled, capacity=len(steps), room=room, full=engine.full,
             **engine.own_spikes(self.population, thread),
@@ -101,7 +102,7 @@ class SpikeRecorder(Recorder):
         return self._in_memory(self._steps, np.int64)
 
     @property
-    def times(self) -> NDArray[np.float64]:
+    def times(self) -> NDArray[np.floating[Any]]:
         """(spikes,) float64 ms."""
         return self.steps * self.population.network.dt
 
@@ -164,7 +165,7 @@ class StateRecorder(_Sampled):
             self.contexts = []
         lo, hi = engine.ranges[self.population.index][thread]
         places = np.flatnonzero((self.view.ids >= lo) & (self.view.ids < hi))
-        context = recording.Context(
+        context = Context(
             recording.StateRecordContext, every=self.every, places=places, ids=self.view.ids[places],
             n_ids=len(places), n_columns=self.width, state=self.population._row(self.variable),
             n=self.population.n_padded, values=self.buffer, samples=SAMPLES, base=self.base,
@@ -176,14 +177,14 @@ class StateRecorder(_Sampled):
         self._take(step // self.every + 1)
 
     @property
-    def values(self) -> NDArray[np.float64]:
+    def values(self) -> NDArray[np.floating[Any]]:
         """(samples, neurons) in the order of the view's ids."""
         return self._all().astype(np.float64)
 
     @property
-    def times(self) -> NDArray[np.float64]:
+    def times(self) -> NDArray[np.floating[Any]]:
         """(samples,) ms."""
-        return (self._first + np.arange(len(self._all()))) * self.every * self.population.network.dt
+        return (self._first + np.arange(len(self._all()))) * float(self.every * self.population.network.dt)
 
 
 class RateRecorder(_Sampled):
@@ -201,7 +202,7 @@ class RateRecorder(_Sampled):
 
         if thread == 0:
             self.contexts = []
-        context = recording.Context(
+        context = Context(
             recording.RateRecordContext, every=self.every, chosen=self.chosen, n=self.population.n_padded,
             totals=self.buffer, samples=SAMPLES, base=self.base, **engine.own_spikes(self.population, thread),
         )  # fmt: skip
@@ -212,13 +213,13 @@ class RateRecorder(_Sampled):
         self._take(step // self.every)
 
     @property
-    def rates(self) -> NDArray[np.float64]:
+    def rates(self) -> NDArray[np.floating[Any]]:
         """(bins,) Hz."""
         seconds = self.every * self.population.network.dt * 1e-3
         return self._all().sum(axis=1) / (max(1, len(self.view)) * seconds)
 
     @property
-    def times(self) -> NDArray[np.float64]:
+    def times(self) -> NDArray[np.floating[Any]]:
         """(bins,) ms: the end of each bin."""
         return (self._first + 1 + np.arange(len(self._all()))) * self.every * self.population.network.dt
 
@@ -245,11 +246,11 @@ class WeightRecorder(Recorder):
         self._steps, self._values = [], []
 
     @property
-    def values(self) -> NDArray[np.float64]:
+    def values(self) -> NDArray[np.floating[Any]]:
         """(snapshots, synapses)"""
         return np.array(self._values).reshape(len(self._values), len(self.projection))
 
     @property
-    def times(self) -> NDArray[np.float64]:
+    def times(self) -> NDArray[np.floating[Any]]:
         """(snapshots,) ms."""
         return np.array(self._steps, dtype=np.int64) * self.projection.network.dt

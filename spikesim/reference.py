@@ -5,14 +5,14 @@
     result.states["exc", "V_m"]     # (steps, neurons)
     result.weights[0]               # of the network's first projection
 
-It takes a `Network` as it was built, calls the hooks of its models and rules as the plain functions they are, and
-leaves the network alone. It shares no table, ring or kernel with the engine: here every spike is an entry in a
-diary that says when it reaches which synapse, and every synapse keeps its own traces. The tests hold the engine
-to what comes out.
+It takes a `Network` as it was built, calls the hooks of its models and rules as the plain functions they are,
+and leaves the network alone. It shares no table, ring or kernel with the engine: here every spike is an entry
+in a diary that says when it reaches which synapse, and every synapse keeps its own traces. The tests hold the
+engine to what comes out.
 
 Step k goes from k dt to (k + 1) dt. A presynaptic spike of step k reaches the synapse at k + axonal delay, a
-postsynaptic one at k + dendritic delay, and the potential of a presynaptic spike the soma another dendritic delay
-later, in time for the update of that step. What happens at the synapse is stated in `spikesim.plasticity`.
+postsynaptic one at k + dendritic delay, and the potential of a presynaptic spike the soma another dendritic
+delay later, in time for the update of that step. `spikesim.plasticity` states what happens at the synapse.
 """
 
 from __future__ import annotations
@@ -39,8 +39,12 @@ if TYPE_CHECKING:
 class ReferenceResult:
     """What a run left behind.
 
-    spikes: population -> (steps, ids), sorted by step, then id; states: (population, variable) -> (steps, neurons);
-    weights: one array per projection, in the order of its synapses.
+    spikes
+        population -> (steps, ids), sorted by step, then id.
+    states
+        (population, variable) -> (steps, neurons).
+    weights
+        one array per projection, in the order of its synapses.
     """
 
     spikes: dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]]
@@ -49,7 +53,7 @@ class ReferenceResult:
 
 
 def simulate(network: Network, duration: float, states: Iterable[tuple[str, str]] = ()) -> ReferenceResult:
-    """Run a network that has not run yet for `duration` ms; `states` are (population, variable) to be traced."""
+    """Run a network that has not run yet for `duration` ms and trace `states`: (population, variable)."""
     simulator = Simulator(network)
     traced: dict[tuple[str, str], list[list[float]]] = {which: [] for which in states}
     for _ in range(round(duration / network.dt)):
@@ -64,7 +68,7 @@ def simulate(network: Network, duration: float, states: Iterable[tuple[str, str]
 
 
 class Simulator:
-    """A network in double precision, and its diary: what reaches which synapse and which neuron at which step."""
+    """A network in double precision, and its diary: what reaches which synapse and which soma when."""
 
     def __init__(self, network: Network) -> None:
         if network.step:
@@ -95,7 +99,7 @@ class Simulator:
         """From now to now + 1, in the order that `spikesim.clock` states."""
         now, here = self.now, self.at_synapse[self.now]
         for synapse, spikes in here.items():
-            if not synapse.dendritic:  # the potential arrives at once, and so before any postsynaptic spike of now
+            if not synapse.dendritic:  # the potential arrives before any postsynaptic spike of now is known
                 self._transmit(synapse, spikes["pre"])
         for synapse, amount in self.at_soma.pop(now, ()):
             synapse.post.inputs[synapse.j][synapse.receptor] += amount

@@ -22,7 +22,8 @@ FOLDERS = {
 }
 
 
-def _base(kind: str) -> type:
+def _base(kind: str) -> Any:
+    base: Any
     if kind == "neuron":
         from spikesim.neuron import Neuron as base
     elif kind == "rule":
@@ -34,19 +35,26 @@ def _base(kind: str) -> type:
     return base
 
 
-def _classes(module: ModuleType, base: type) -> list[type]:
-    return [c for c in vars(module).values() if inspect.isclass(c) and issubclass(c, base)
-            and c is not base and c.__module__ == module.__name__ and not c.__name__.startswith("_")]
+def _classes(module: ModuleType, base: Any) -> list[Any]:
+    return [
+        c
+        for c in vars(module).values()
+        if inspect.isclass(c)
+        and issubclass(c, base)
+        and c is not base
+        and c.__module__ == module.__name__
+        and not c.__name__.startswith("_")
+    ]
 
 
-@functools.lru_cache(maxsize=None)
-def discover(kind: str) -> dict[str, type]:
+@functools.cache
+def discover(kind: str) -> dict[str, Any]:
     """Name -> class for every `kind` ("neuron", "rule", "network", "protocol") in its folder.
 
     Neurons and rules go by their class names; networks and protocols by their file names (`wang_2005`).
     """
     package = importlib.import_module(FOLDERS[kind])
-    found: dict[str, type] = {}
+    found: dict[str, Any] = {}
     for info in sorted(pkgutil.iter_modules(package.__path__), key=lambda m: m.name):
         for cls in _classes(importlib.import_module(f"{package.__name__}.{info.name}"), _base(kind)):
             name = cls.__name__ if kind in ("neuron", "rule") else info.name
@@ -71,7 +79,8 @@ def _from_file(kind: str, spec: str) -> type:
     if not Path(path).is_file():
         raise SpikesimError(f"no file {path!r} to take the {kind} {wanted!r} from.")
     module_spec = importlib.util.spec_from_file_location(Path(path).stem, path)
-    assert module_spec is not None and module_spec.loader is not None
+    assert module_spec is not None
+    assert module_spec.loader is not None
     module = importlib.util.module_from_spec(module_spec)
     sys.modules.setdefault(module_spec.name, module)
     module_spec.loader.exec_module(module)

@@ -22,18 +22,18 @@ class Brunel2000(NetworkModel):
     input, then stays as it was, while its fluctuations grow.
     """
 
-    N_E: int = 10_000           # excitatory neurons
-    N_I: int = 2_500            # inhibitory neurons
-    C_E: int = 1_000            # excitatory synapses of a neuron from the network, and as many from outside
-    C_I: int = 250              # inhibitory synapses of a neuron
-    J: float = 0.1              # mV, height of an excitatory potential
-    g: float = 5.0              # inhibitory weights are -g J
-    eta: float = 2.0            # outside rate in units of nu_thr
-    delay: float = 1.5          # ms
-    tau_m: float = 20.0         # ms
-    theta: float = 20.0         # mV, threshold
-    V_reset: float = 10.0       # mV
-    t_ref: float = 2.0          # ms
+    N_E: int = 10_000  # excitatory neurons
+    N_I: int = 2_500  # inhibitory neurons
+    C_E: int = 1_000  # excitatory synapses of a neuron from the network, and as many from outside
+    C_I: int = 250  # inhibitory synapses of a neuron
+    J: float = 0.1  # mV, height of an excitatory potential
+    g: float = 5.0  # inhibitory weights are -g J
+    eta: float = 2.0  # outside rate in units of nu_thr
+    delay: float = 1.5  # ms
+    tau_m: float = 20.0  # ms
+    theta: float = 20.0  # mV, threshold
+    V_reset: float = 10.0  # mV
+    t_ref: float = 2.0  # ms
 
     title = "Brunel 2000: sparsely connected excitatory and inhibitory neurons"
     reference = "doi:10.1023/A:1008925309027"
@@ -47,7 +47,7 @@ class Brunel2000(NetworkModel):
         **NetworkModel.limits, "N_E": (">= 1",), "N_I": (">= 1",), "C_E": (">= 1",), "C_I": (">= 0",),
         "J": ("> 0",), "g": (">= 0",), "eta": (">= 0",), "delay": ("> 0",), "theta": ("> 0",), "t_ref": (">= 0",),
     }  # fmt: skip
-    small = {"N_E": 400, "N_I": 100, "C_E": 40, "C_I": 10, "J": 2.5}
+    small = {"N_E": 400, "N_I": 100, "C_E": 100, "C_I": 25, "J": 1.0}
 
     def __init__(self, **given):
         super().__init__(**given)
@@ -62,9 +62,7 @@ class Brunel2000(NetworkModel):
         return 1e3 * self.theta / (self.J * self.C_E * self.tau_m)
 
     def build(self, net):
-        neuron = LIFDelta(
-            E_L=0.0, V_m=0.0, V_th=self.theta, V_reset=self.V_reset, tau_m=self.tau_m, t_ref=self.t_ref
-        )
+        neuron = LIFDelta(E_L=0.0, V_m=0.0, V_th=self.theta, V_reset=self.V_reset, tau_m=self.tau_m, t_ref=self.t_ref)
         # C_E independent Poisson trains onto one neuron are one train of C_E times the rate.
         outside = PoissonSource(rate=self.C_E * self.eta * self.nu_thr)
         exc = net.add(neuron, self.N_E, name="excitatory")

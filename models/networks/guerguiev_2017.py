@@ -37,20 +37,20 @@ class Guerguiev2017(NetworkModel):
     seconds (training). With `out` the weights, biases and the curve are kept in an HDF5 file.
     """
 
-    hidden: str = "500"             # neurons per hidden layer, e.g. 500 or 500,100; 0: no hidden layer
-    train_images: int = 60000       # per epoch, drawn without replacement in a new order each epoch
-    test_images: int = 10000        # the first ones of the test set
+    hidden: str = "500"  # neurons per hidden layer, e.g. 500 or 500,100; 0: no hidden layer
+    train_images: int = 60000  # per epoch, drawn without replacement in a new order each epoch
+    test_images: int = 10000  # the first ones of the test set
     epochs: int = 1
-    test_every: int = 0             # images between tests on the way; 0: only before and after
-    eta: str = "published"          # or learning rates from the first hidden layer to the output: 0.21,0.21
-    phase: float = 50.0             # ms, shortest forward and target phase
-    extra_mean: float = 2.0         # ms, mean of the inverse-Gaussian extra length
-    extra_shape: float = 1.0        # its shape parameter (ms)
-    test_phase: float = 500.0       # ms
-    phi_max: float = 200.0          # Hz, highest rate of inputs and neurons
-    g_a: float = 0.0                # 1/ms, apical dendrite to soma
-    dt: float = 1.0                 # ms
-    mnist_folder: str = ""          # a folder with the four IDX files; empty: those that come along
+    test_every: int = 0  # images between tests on the way; 0: only before and after
+    eta: str = "published"  # or learning rates from the first hidden layer to the output: 0.21,0.21
+    phase: float = 50.0  # ms, shortest forward and target phase
+    extra_mean: float = 2.0  # ms, mean of the inverse-Gaussian extra length
+    extra_shape: float = 1.0  # its shape parameter (ms)
+    test_phase: float = 500.0  # ms
+    phi_max: float = 200.0  # Hz, highest rate of inputs and neurons
+    g_a: float = 0.0  # 1/ms, apical dendrite to soma
+    dt: float = 1.0  # ms
+    mnist_folder: str = ""  # a folder with the four IDX files; empty: those that come along
 
     title = "Segregated dendrites learn MNIST"
     reference = "doi:10.7554/eLife.22901"
@@ -220,7 +220,11 @@ class Guerguiev2017(NetworkModel):
         """
         images, labels = self.test_set
         viewer = self.twin()
-        viewer.net.description = {"network": "guerguiev_2017", "image": int(index), "label": int(labels[index])}
+        viewer.net.description = {
+            "network": "guerguiev_2017",
+            "image": int(index),
+            "label": int(labels[index]),
+        }
         for population in viewer.net.populations:
             viewer.net.record(population, "spikes", to=path)
         with viewer.net:

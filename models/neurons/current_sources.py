@@ -28,9 +28,9 @@ class NoiseSource(Neuron):
     Each neuron of the population draws its own; all targets of one neuron get the same current.
     """
 
-    mean: float = 0.0       # pA
-    std: float = 0.0        # pA
-    interval: float = 1.0   # ms
+    mean: float = 0.0  # pA
+    std: float = 0.0  # pA
+    interval: float = 1.0  # ms
 
     state = {"I_out": 0.0}
     constants = ("mean", "std", "hold")

@@ -22,15 +22,15 @@ class LIF(Neuron):
     Source: Rotter & Diesmann 1999, doi:10.1007/s004220050570.
     """
 
-    E_L: float = -70.0          # mV
-    C_m: float = 250.0          # pF
-    tau_m: float = 10.0         # ms
-    t_ref: float = 2.0          # ms
-    V_th: float = -55.0         # mV
-    V_reset: float = -70.0      # mV
-    tau_syn_ex: float = 2.0     # ms
-    tau_syn_in: float = 2.0     # ms
-    I_e: float = 0.0            # pA
+    E_L: float = -70.0  # mV
+    C_m: float = 250.0  # pF
+    tau_m: float = 10.0  # ms
+    t_ref: float = 2.0  # ms
+    V_th: float = -55.0  # mV
+    V_reset: float = -70.0  # mV
+    tau_syn_ex: float = 2.0  # ms
+    tau_syn_in: float = 2.0  # ms
+    I_e: float = 0.0  # pA
 
     receptors = ("excitatory", "inhibitory", "current")
     state = {"V_m": "E_L", "I_syn_ex": 0.0, "I_syn_in": 0.0, "I_stim": 0.0}

@@ -15,18 +15,25 @@ class LIFAlpha(Neuron):
     Source: Rotter & Diesmann 1999, doi:10.1007/s004220050570.
     """
 
-    E_L: float = -70.0          # mV
-    C_m: float = 250.0          # pF
-    tau_m: float = 10.0         # ms
-    t_ref: float = 2.0          # ms
-    V_th: float = -55.0         # mV
-    V_reset: float = -70.0      # mV
-    tau_syn_ex: float = 2.0     # ms
-    tau_syn_in: float = 2.0     # ms
-    I_e: float = 0.0            # pA
+    E_L: float = -70.0  # mV
+    C_m: float = 250.0  # pF
+    tau_m: float = 10.0  # ms
+    t_ref: float = 2.0  # ms
+    V_th: float = -55.0  # mV
+    V_reset: float = -70.0  # mV
+    tau_syn_ex: float = 2.0  # ms
+    tau_syn_in: float = 2.0  # ms
+    I_e: float = 0.0  # pA
 
     receptors = ("excitatory", "inhibitory", "current")
-    state = {"V_m": "E_L", "dI_syn_ex": 0.0, "I_syn_ex": 0.0, "dI_syn_in": 0.0, "I_syn_in": 0.0, "I_stim": 0.0}
+    state = {
+        "V_m": "E_L",
+        "dI_syn_ex": 0.0,
+        "I_syn_ex": 0.0,
+        "dI_syn_in": 0.0,
+        "I_syn_in": 0.0,
+        "I_stim": 0.0,
+    }
     constants = ("E_L", "V_th", "V_reset", "I_e", "P11_ex", "P11_in", "P21_ex", "P21_in", "P31_ex", "P31_in",
                  "P32_ex", "P32_in", "P33", "P30", "jump_ex", "jump_in")  # fmt: skip
     limits = {"t_ref": (">= 0",)}

@@ -16,17 +16,17 @@ class LIFCond(Neuron):
     first order in dt. Parameters are those of NEST's iaf_cond_exp, which integrates adaptively.
     """
 
-    E_L: float = -70.0          # mV
-    C_m: float = 250.0          # pF
-    g_L: float = 16.6667        # nS
-    t_ref: float = 2.0          # ms
-    V_th: float = -55.0         # mV
-    V_reset: float = -60.0      # mV
-    E_ex: float = 0.0           # mV
-    E_in: float = -85.0         # mV
-    tau_syn_ex: float = 0.2     # ms
-    tau_syn_in: float = 2.0     # ms
-    I_e: float = 0.0            # pA
+    E_L: float = -70.0  # mV
+    C_m: float = 250.0  # pF
+    g_L: float = 16.6667  # nS
+    t_ref: float = 2.0  # ms
+    V_th: float = -55.0  # mV
+    V_reset: float = -60.0  # mV
+    E_ex: float = 0.0  # mV
+    E_in: float = -85.0  # mV
+    tau_syn_ex: float = 0.2  # ms
+    tau_syn_in: float = 2.0  # ms
+    I_e: float = 0.0  # pA
 
     receptors = ("excitatory", "inhibitory", "current")
     state = {"V_m": "E_L", "g_ex": 0.0, "g_in": 0.0, "I_stim": 0.0}
@@ -54,7 +54,12 @@ class LIFCond(Neuron):
         g = c.g_L + s.g_ex + s.g_in
         V_inf = (c.g_L * c.E_L + s.g_ex * c.E_ex + s.g_in * c.E_in + c.I_e + s.I_stim) / g
         V_m = V_inf + (s.V_m - V_inf) * math.exp(-g * c.h_over_C)
-        return (V_m if free else s.V_m, s.g_ex * c.P_ex + x.excitatory, s.g_in * c.P_in + x.inhibitory, x.current)
+        return (
+            V_m if free else s.V_m,
+            s.g_ex * c.P_ex + x.excitatory,
+            s.g_in * c.P_in + x.inhibitory,
+            x.current,
+        )
 
     @staticmethod
     def spikes(s, c, u):

@@ -14,13 +14,13 @@ class LIFDelta(Neuron):
     refractory is lost. Source: Rotter & Diesmann 1999, doi:10.1007/s004220050570.
     """
 
-    E_L: float = -70.0          # mV
-    C_m: float = 250.0          # pF
-    tau_m: float = 10.0         # ms
-    t_ref: float = 2.0          # ms
-    V_th: float = -55.0         # mV
-    V_reset: float = -70.0      # mV
-    I_e: float = 0.0            # pA
+    E_L: float = -70.0  # mV
+    C_m: float = 250.0  # pF
+    tau_m: float = 10.0  # ms
+    t_ref: float = 2.0  # ms
+    V_th: float = -55.0  # mV
+    V_reset: float = -70.0  # mV
+    I_e: float = 0.0  # pA
 
     receptors = ("membrane", "current")
     state = {"V_m": "E_L", "I_stim": 0.0}

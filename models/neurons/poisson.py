@@ -17,8 +17,8 @@ class PoissonSource(Neuron):
     A step of dt holds k spikes with the Poisson probability of mean rate dt, so high rates are exact too.
     """
 
-    rate: float = 0.0       # Hz
-    times: tuple = ()       # ms
+    rate: float = 0.0  # Hz
+    times: tuple = ()  # ms
 
     limits = {"rate": (">= 0",)}
     constants = ("mean", "none")
@@ -44,8 +44,10 @@ class PoissonSource(Neuron):
     def validate(cls, p, dt):
         worst = float(np.max(p.rate)) * 1e-3 * dt
         if worst > cls.MOST:
-            raise SpikesimError(f"PoissonSource: a rate of {worst / dt * 1e3:g} Hz gives {worst:g} spikes in one "
-                                f"step of {dt:g} ms; at most {cls.MOST:g} are allowed. Use a smaller dt or more sources.")
+            raise SpikesimError(
+                f"PoissonSource: a rate of {worst / dt * 1e3:g} Hz gives {worst:g} spikes in one "
+                f"step of {dt:g} ms; at most {cls.MOST:g} are allowed. Use a smaller dt or more sources."
+            )
 
     def changes(self, dt):
         return np.maximum(np.rint(self.times / dt).astype(np.int64), 0)

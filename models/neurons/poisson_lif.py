@@ -5,7 +5,6 @@ import math
 import numpy as np
 
 from spikesim.errors import SpikesimError
-from spikesim.neuron import Neuron
 from spikesim.models.neurons.lif import LIF
 
 
@@ -19,9 +18,9 @@ class PoissonLIF(LIF):
     V_reset for t_ref, or left alone with with_reset = False.
     """
 
-    rate: float = 10.0              # Hz, at threshold (exponential) or at most (sigmoid)
-    delta_V: float = 2.0            # mV
-    escape: str = "exponential"     # or sigmoid
+    rate: float = 10.0  # Hz, at threshold (exponential) or at most (sigmoid)
+    delta_V: float = 2.0  # mV
+    escape: str = "exponential"  # or sigmoid
     with_reset: bool = True
 
     choices = {"escape": ("exponential", "sigmoid")}

@@ -27,15 +27,15 @@ class SegregatedDendrite(Neuron):
     and the bias moves by eta_bias gain delta. Source: doi:10.7554/eLife.22901.
     """
 
-    tau_L: float = 10.0         # ms, slow time constant of a postsynaptic potential
-    tau_s: float = 3.0          # ms, fast one
-    g_L: float = 0.1            # 1/ms, leak
-    g_b: float = 0.6            # 1/ms, basal dendrite to soma
-    g_a: float = 0.0            # 1/ms, apical dendrite to soma; 0: perfectly segregated
-    phi_max: float = 200.0      # Hz
-    eta_bias: float = 0.0       # learning rate of the bias
-    gain: float = 20.0          # common factor of all updates
-    integrator: str = "euler"   # as published, or exponential
+    tau_L: float = 10.0  # ms, slow time constant of a postsynaptic potential
+    tau_s: float = 3.0  # ms, fast one
+    g_L: float = 0.1  # 1/ms, leak
+    g_b: float = 0.6  # 1/ms, basal dendrite to soma
+    g_a: float = 0.0  # 1/ms, apical dendrite to soma; 0: perfectly segregated
+    phi_max: float = 200.0  # Hz
+    eta_bias: float = 0.0  # learning rate of the bias
+    gain: float = 20.0  # common factor of all updates
+    integrator: str = "euler"  # as published, or exponential
 
     choices = {"integrator": ("euler", "exponential")}
     limits = {"g_L": (">= 0",), "g_b": (">= 0",), "g_a": (">= 0",), "phi_max": ("> 0",)}
@@ -117,13 +117,13 @@ class DendriticOutput(Neuron):
     with phi_t the mean rate of the target phase since "settled". Source: doi:10.7554/eLife.22901.
     """
 
-    tau_L: float = 10.0         # ms
-    tau_s: float = 3.0          # ms
-    g_L: float = 0.1            # 1/ms
-    g_d: float = 0.6            # 1/ms
-    E_E: float = 8.0            # reversal of the exciting teacher
-    E_I: float = -8.0           # reversal of the inhibiting teacher
-    phi_max: float = 200.0      # Hz
+    tau_L: float = 10.0  # ms
+    tau_s: float = 3.0  # ms
+    g_L: float = 0.1  # 1/ms
+    g_d: float = 0.6  # 1/ms
+    E_E: float = 8.0  # reversal of the exciting teacher
+    E_I: float = -8.0  # reversal of the inhibiting teacher
+    phi_max: float = 200.0  # Hz
     eta_bias: float = 0.0
     gain: float = 20.0
 

@@ -12,8 +12,8 @@ class SpikeSource(Neuron):
     A spike's time is the end of its step, as everywhere, so the earliest possible is dt.
     """
 
-    times: tuple = ()       # ms
-    ids: tuple = ()         # of the population, from 0
+    times: tuple = ()  # ms
+    ids: tuple = ()  # of the population, from 0
 
     replays = True
 
@@ -38,8 +38,10 @@ class SpikeSource(Neuron):
             raise SpikesimError(f"SpikeSource: ids must be from 0 to {n - 1}, the population's size less one.")
         steps = np.rint(self.times / dt).astype(np.int64) - 1
         if steps.size and steps.min() < 0:
-            raise SpikesimError(f"SpikeSource: a spike at {self.times.min():g} ms is too early; "
-                                f"the first possible time is dt = {dt:g} ms.")
+            raise SpikesimError(
+                f"SpikeSource: a spike at {self.times.min():g} ms is too early; "
+                f"the first possible time is dt = {dt:g} ms."
+            )
         order = np.lexsort((self.ids, steps))
         together = np.unique(np.stack((steps, self.ids)), axis=1, return_counts=True)[1]
         self.max_spikes = int(together.max(initial=1))

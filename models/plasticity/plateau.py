@@ -15,10 +15,10 @@ class PlateauRule(Rule):
     the event "settled" to "forward_plateau". Everything is local to the synapse and its neuron.
     """
 
-    eta: float = 0.21           # learning rate
-    gain: float = 20.0          # common factor, 20 in the published profile
-    tau_L: float = 10.0         # ms, slow time constant of the postsynaptic potential
-    tau_s: float = 3.0          # ms, fast one
+    eta: float = 0.21  # learning rate
+    gain: float = 20.0  # common factor, 20 in the published profile
+    tau_L: float = 10.0  # ms, slow time constant of the postsynaptic potential
+    tau_s: float = 3.0  # ms, fast one
     w_min: float = -math.inf
     w_max: float = math.inf
     bounds: str = "none"

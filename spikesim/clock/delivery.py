@@ -32,7 +32,7 @@ GradedDeliveryContext = namedtuple(
 )
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def sparse_op(dtype: Any) -> Any:
     """Add the weights of every synapse that a spike reaches now to the input of its target."""
     kind = real(dtype)
@@ -44,7 +44,10 @@ def sparse_op(dtype: Any) -> Any:
             delays, rows = at(g.delays, int64, g.n_delays), at(g.rows, int64, g.n_rows)
             slots, weights = at(g.slots, int32, g.n_synapses), at(g.weights, kind, g.n_synapses)
             inputs = at(g.inputs, kind, g.n_inputs)
-            ids, counts = at(g.spike_ids, int32, g.ring * g.row_size), at(g.counts, int32, g.ring * g.n_threads)
+            ids, counts = (
+                at(g.spike_ids, int32, g.ring * g.row_size),
+                at(g.counts, int32, g.ring * g.n_threads),
+            )
             starts = at(g.starts, int64, g.n_threads)
             for k in range(g.n_delays):
                 if delays[k] > step:
@@ -60,7 +63,7 @@ def sparse_op(dtype: Any) -> Any:
     return deliver
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def dense_op(dtype: Any) -> Any:
     """Add whole rows of a weight matrix (source, target): no indices, contiguous sums."""
     kind = real(dtype)
@@ -72,7 +75,10 @@ def dense_op(dtype: Any) -> Any:
             if g.delay > step:
                 return
             n = g.hi - g.lo
-            ids, counts = at(g.spike_ids, int32, g.ring * g.row_size), at(g.counts, int32, g.ring * g.n_threads)
+            ids, counts = (
+                at(g.spike_ids, int32, g.ring * g.row_size),
+                at(g.counts, int32, g.ring * g.n_threads),
+            )
             starts = at(g.starts, int64, g.n_threads)
             weights = at(g.weights, kind, g.n_sources * g.n_columns)
             inputs = at(g.inputs, kind, g.n_inputs)[g.lo : g.hi]
@@ -88,7 +94,7 @@ def dense_op(dtype: Any) -> Any:
     return deliver_rows
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def graded_delivery_op(dtype: Any) -> Any:
     """Add weight times current, as it was one delay ago, of every graded source to its targets."""
     kind = real(dtype)

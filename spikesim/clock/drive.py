@@ -10,12 +10,12 @@ from numba import njit
 from spikesim.jit import cache_for
 from spikesim.lowlevel import barrier, call, flush_denormals, restore_denormals
 
-STOP = (16, 24)     # places in `sync` where a thread asks all to stop after this block; even and odd blocks
-INTERRUPT = 32      # place where the host asks thread 0 to stop
+STOP = (16, 24)  # places in `sync` where a thread asks all to stop after this block; even and odd blocks
+INTERRUPT = 32  # place where the host asks thread 0 to stop
 SYNC_LENGTH = 40
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def drive() -> Any:
     """Compiled function (functions, contexts, first, last, block, thread, n_threads, sync, full) -> step reached.
 
@@ -48,7 +48,7 @@ def drive() -> Any:
         return run
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def once() -> Any:
     """Compiled function (function, contexts, step): call one operation with each of several contexts."""
     with cache_for() as cache:

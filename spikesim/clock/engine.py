@@ -128,8 +128,8 @@ class ClockEngine:
                 steps += self._update_operation(p, t)
             for runtime in plastic:
                 steps += runtime.late[t]
-            for runtime in [*plastic, *events]:
-                steps += runtime.traces[t]
+            for traced in [*plastic, *events]:
+                steps += traced.traces[t]
             for recorder in network.recorders:
                 steps += recorder.operations(self, t)
             self._operations.append(steps)
@@ -197,6 +197,10 @@ class ClockEngine:
         )  # fmt: skip
         return [(delivery.graded_delivery_op(self.network.dtype).address, context)]
 
+    @staticmethod
+    def _kind(population: Population) -> Any:
+        return type(population.model)
+
     def _random(self, population: Population) -> dict[str, Any]:
         seed = self.network.seed
         return {"words": np.zeros(population.n_padded, dtype=np.uint32), "stream": stream_id("SPIKE", population.index),
@@ -207,14 +211,15 @@ class ClockEngine:
                 "n_constants": population.constants.shape[1]}  # fmt: skip
 
     def _update_operation(self, population: Population, thread: int) -> Operations:
-        model, dtype = population.model, self.network.dtype
+        model, kind, dtype = population.model, self._kind(population), self.network.dtype
         uniform = population.constants.shape[1] == 1
         lo, hi = self.ranges[population.index][thread]
         if model.graded:
             context = Context(neurons.GradedContext, lo=lo, hi=hi, ring=self.ring, history=population.arrays["history"],
                               **self._state(population), **self._random(population))  # fmt: skip
-            return [(neurons.graded_op(type(model), dtype, uniform).address, context)]
+            return [(neurons.graded_op(kind, dtype, uniform).address, context)]
         if model.replays:
+            assert population.schedule is not None
             steps, ids = population.schedule
             context = Context(neurons.ReplayContext, lo=lo, hi=hi, steps=steps, ids=ids, n_spikes=len(steps),
                               **self.own_spikes(population, thread))  # fmt: skip
@@ -224,7 +229,7 @@ class ClockEngine:
             neurons.UpdateContext, lo=lo, hi=hi, inputs=inputs, refractory=population.arrays["refractory"],
             **self._state(population), **self._random(population), **self.own_spikes(population, thread),
         )  # fmt: skip
-        return [(neurons.update_op(type(model), dtype, uniform).address, context)]
+        return [(neurons.update_op(kind, dtype, uniform).address, context)]
 
     # Running ----------------------------------------------------------------------------------------------
 
@@ -244,7 +249,15 @@ class ClockEngine:
 
     def _thread(self, t: int, first: int, last: int) -> int:
         return self._drive(
-            self.functions[t], self.addresses[t], first, last, self.block, t, self.n_threads, self.sync, self.full
+            self.functions[t],
+            self.addresses[t],
+            first,
+            last,
+            self.block,
+            t,
+            self.n_threads,
+            self.sync,
+            self.full,
         )
 
     def trigger(self, event: str) -> None:
@@ -260,7 +273,7 @@ class ClockEngine:
         key = f"{population.index}/{event}"
         if key not in self._events:
             uniform = population.constants.shape[1] == 1
-            op = neurons.neuron_event_op(type(population.model), event, self.network.dtype, uniform)
+            op = neurons.neuron_event_op(self._kind(population), event, self.network.dtype, uniform)
             context = Context(neurons.NeuronEventContext, lo=0, hi=population.n, **self._state(population))
             self._events[key] = (op.address, context, np.array([context.address]))
         address, _, contexts = self._events[key]

@@ -23,9 +23,7 @@ ReplayContext = namedtuple(
     "ReplayContext",
     "lo hi steps ids n_spikes ring spike_ids row_size start counts n_threads thread",
 )
-GradedContext = namedtuple(
-    "GradedContext", "lo hi n state constants n_constants words stream key0 key1 ring history"
-)
+GradedContext = namedtuple("GradedContext", "lo hi n state constants n_constants words stream key0 key1 ring history")
 NeuronEventContext = namedtuple("NeuronEventContext", "lo hi n state constants n_constants")
 
 
@@ -34,7 +32,7 @@ def real(dtype: Any) -> Any:
     return from_dtype(np.dtype(dtype))
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def update_op(model: Any, dtype: Any, uniform_constants: bool) -> Any:
     """Advance the neurons of `model` by one step and list those that spike.
 
@@ -99,7 +97,7 @@ def update_op(model: Any, dtype: Any, uniform_constants: bool) -> Any:
     return update
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def replay_op() -> Any:
     """List the spikes that a prescribed train, sorted by step and id, has in this step and range."""
     with cache_for() as cache:
@@ -129,7 +127,7 @@ def replay_op() -> Any:
     return replay
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def graded_op(model: Any, dtype: Any, uniform_constants: bool) -> Any:
     """Let each source of `model` choose its current for this step and keep it in the history."""
     current, State, Constants, random = hook(model.current), model.State, model.Constants, model.random
@@ -159,7 +157,7 @@ def graded_op(model: Any, dtype: Any, uniform_constants: bool) -> Any:
     return emit
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def neuron_event_op(model: Any, event: str, dtype: Any, uniform_constants: bool) -> Any:
     """Apply the model's hook for a named event to every neuron of the range."""
     react, State, Constants = hook(getattr(model, f"on_{event}")), model.State, model.Constants
@@ -178,5 +176,3 @@ def neuron_event_op(model: Any, event: str, dtype: Any, uniform_constants: bool)
                 store(state, i, g.n, react(load(State, state, i, g.n), c))
 
     return on_event
-
-

@@ -66,7 +66,7 @@ def _arrive(x_here, y_here, a, m, n_x, n_y, rates_x, rates_y, keep_x, keep_y, la
         last[STEP * m + a] = now
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def pre_op(rule: Any, bounds: str, local_x: bool, local_y: bool, dtype: Any) -> Any:
     """Deliver the spikes that arrive now through plastic synapses, applying the rule's `on_pre` on the way."""
     on_pre, bound = rule.on_pre, BOUNDS[bounds]
@@ -83,14 +83,22 @@ def pre_op(rule: Any, bounds: str, local_x: bool, local_y: bool, dtype: Any) -> 
             g = context(PreContext, address)
             m = g.n_synapses
             delays, dendritic = at(g.delays, int64, g.n_delays), at(g.dendritic, int64, g.n_delays)
-            rows, targets, weights = at(g.rows, int64, g.n_rows), at(g.targets, int32, m), at(g.weights, kind, m)
+            rows, targets, weights = (
+                at(g.rows, int64, g.n_rows),
+                at(g.targets, int32, m),
+                at(g.weights, kind, m),
+            )
             inputs = at(g.inputs, kind, g.n_inputs)
-            ids, counts = at(g.spike_ids, int32, g.ring * g.row_size), at(g.counts, int32, g.ring * g.n_threads)
+            ids, counts = (
+                at(g.spike_ids, int32, g.ring * g.row_size),
+                at(g.counts, int32, g.ring * g.n_threads),
+            )
             starts = at(g.starts, int64, g.n_threads)
             numbers = at(g.params, kind, n_params + 1)
             p, w_ref = load(Params, numbers, 0, 1), numbers[n_params]
             x, y = at(g.x, kind, g.ring * g.n_x * g.n_source), at(g.y, kind, g.ring * g.n_y * g.n_target)
-            x_here, y_here = at(g.x_here, kind, g.n_x * m), at(g.y_here, kind, g.n_y * m)
+            own_x, own_y = g.n_x if local_x else 0, g.n_y if local_y else 0
+            x_here, y_here = at(g.x_here, kind, own_x * m), at(g.y_here, kind, own_y * m)
             last = at(g.last, int64, g.n_last)
             rates_x, rates_y = at(g.rates_x, float64, g.n_x), at(g.rates_y, float64, g.n_y)
             keep_x, keep_y = at(g.keep_x, float64, g.n_x), at(g.keep_y, float64, g.n_y)
@@ -110,7 +118,7 @@ def pre_op(rule: Any, bounds: str, local_x: bool, local_y: bool, dtype: Any) -> 
                             j = targets[a]
                             w = weights[a]
                             if local:
-                                _arrive(x_here, y_here, a, m, g.n_x, g.n_y, rates_x, rates_y, keep_x, keep_y, last, now)
+                                _arrive(x_here, y_here, a, m, own_x, own_y, rates_x, rates_y, keep_x, keep_y, last, now)
                             if changes:
                                 if local_x:
                                     pre = load(Pre, x_here, a, m)
@@ -120,7 +128,14 @@ def pre_op(rule: Any, bounds: str, local_x: bool, local_y: bool, dtype: Any) -> 
                                     post = load(Post, y_here, a, m)
                                 else:
                                     post = load(Post, y, y_row + j, g.n_target)
-                                w = kind(bound(w, on_pre(w / w_ref, pre, post, p) * w_ref, p.w_min * w_ref, p.w_max * w_ref))
+                                w = kind(
+                                    bound(
+                                        w,
+                                        on_pre(w / w_ref, pre, post, p) * w_ref,
+                                        p.w_min * w_ref,
+                                        p.w_max * w_ref,
+                                    )
+                                )
                                 weights[a] = w
                             if local:
                                 last[BUMP_X * m + a] += 1
@@ -132,7 +147,7 @@ def pre_op(rule: Any, bounds: str, local_x: bool, local_y: bool, dtype: Any) -> 
     return deliver_plastic
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def post_op(rule: Any, bounds: str, local_x: bool, local_y: bool, dtype: Any) -> Any:
     """Apply the rule's `on_post` to the synapses that a postsynaptic spike reaches now.
 
@@ -154,11 +169,15 @@ def post_op(rule: Any, bounds: str, local_x: bool, local_y: bool, dtype: Any) ->
             delays, dendritic = at(g.delays, int64, g.n_delays), at(g.dendritic, int64, g.n_delays)
             rows, index, sources = at(g.rows, int64, g.n_rows), at(g.index, int32, m), at(g.sources, int32, m)
             weights = at(g.weights, kind, m)
-            ids, counts = at(g.spike_ids, int32, g.ring * g.row_size), at(g.counts, int32, g.ring * g.n_threads)
+            ids, counts = (
+                at(g.spike_ids, int32, g.ring * g.row_size),
+                at(g.counts, int32, g.ring * g.n_threads),
+            )
             numbers = at(g.params, kind, n_params + 1)
             p, w_ref = load(Params, numbers, 0, 1), numbers[n_params]
             x, y = at(g.x, kind, g.ring * g.n_x * g.n_source), at(g.y, kind, g.ring * g.n_y * g.n_target)
-            x_here, y_here = at(g.x_here, kind, g.n_x * m), at(g.y_here, kind, g.n_y * m)
+            own_x, own_y = g.n_x if local_x else 0, g.n_y if local_y else 0
+            x_here, y_here = at(g.x_here, kind, own_x * m), at(g.y_here, kind, own_y * m)
             last = at(g.last, int64, g.n_last)
             rates_x, rates_y = at(g.rates_x, float64, g.n_x), at(g.rates_y, float64, g.n_y)
             keep_x, keep_y = at(g.keep_x, float64, g.n_x), at(g.keep_y, float64, g.n_y)
@@ -178,7 +197,7 @@ def post_op(rule: Any, bounds: str, local_x: bool, local_y: bool, dtype: Any) ->
                         a = index[b]
                         w = weights[a]
                         if local:
-                            _arrive(x_here, y_here, a, m, g.n_x, g.n_y, rates_x, rates_y, keep_x, keep_y, last, now)
+                            _arrive(x_here, y_here, a, m, own_x, own_y, rates_x, rates_y, keep_x, keep_y, last, now)
                         if changes:
                             if local_x:
                                 pre = load(Pre, x_here, a, m)
@@ -189,7 +208,12 @@ def post_op(rule: Any, bounds: str, local_x: bool, local_y: bool, dtype: Any) ->
                             else:
                                 post = load(Post, y, y_row + j, g.n_target)
                             weights[a] = kind(
-                                bound(w, on_post(w / w_ref, pre, post, p) * w_ref, p.w_min * w_ref, p.w_max * w_ref)
+                                bound(
+                                    w,
+                                    on_post(w / w_ref, pre, post, p) * w_ref,
+                                    p.w_min * w_ref,
+                                    p.w_max * w_ref,
+                                )
                             )
                         if local:
                             last[BUMP_Y * m + a] += 1
@@ -199,7 +223,7 @@ def post_op(rule: Any, bounds: str, local_x: bool, local_y: bool, dtype: Any) ->
     return back_propagate
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def dense_event_op(rule: Any, event: str, bounds: str, dtype: Any) -> Any:
     """Apply the rule's hook for a named event to every synapse of a weight matrix (source, target)."""
     react, bound = hook(getattr(rule, f"on_{event}")), hook(BOUNDS[bounds])

@@ -9,7 +9,6 @@ from typing import Any
 from numba import cfunc, int32, int64, uint8
 
 from spikesim.clock.neurons import real
-from spikesim.clock.contexts import Context
 from spikesim.jit import cache_for
 from spikesim.lowlevel import OPERATION, at, context
 
@@ -18,11 +17,13 @@ SpikeRecordContext = namedtuple(
     "chosen n ring spike_ids row_size start counts n_threads thread steps ids filled capacity room full",
 )
 StateRecordContext = namedtuple("StateRecordContext", "every places ids n_ids n_columns state n values samples base")
-RateRecordContext = namedtuple("RateRecordContext", "every chosen n ring spike_ids row_size start counts n_threads thread "
-                               "totals samples base")  # fmt: skip
+RateRecordContext = namedtuple(
+    "RateRecordContext",
+    "every chosen n ring spike_ids row_size start counts n_threads thread totals samples base",
+)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def spike_record_op() -> Any:
     """Copy this thread's spikes of the step, if chosen, and say when the buffer has little room left."""
     with cache_for() as cache:
@@ -49,7 +50,7 @@ def spike_record_op() -> Any:
     return record_spikes
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def state_record_op(dtype: Any) -> Any:
     """Every `every` steps copy one state variable of the chosen neurons, as it is at the end of the step."""
     kind = real(dtype)
@@ -70,7 +71,7 @@ def state_record_op(dtype: Any) -> Any:
     return record_state
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def rate_record_op() -> Any:
     """Count this thread's chosen spikes in bins of `every` steps."""
     with cache_for() as cache:

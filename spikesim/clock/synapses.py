@@ -106,7 +106,7 @@ class PlasticRuntime:
         assert rule is not None
         for block in self.blocks.values():
             block.ring(engine.ring, self.projection.network.step)
-        kind = (type(rule), rule.bounds, self.local_x, self.local_y, dtype)
+        kind: Any = (type(rule), rule.bounds, self.local_x, self.local_y, dtype)
         self.engine, self.pre, self.post = engine, ops.pre_op(*kind), ops.post_op(*kind)
         changing = rule.on_post is not None or self.local_x
         early = changing and bool((self.tables[0].dendritic > 0).any())
@@ -195,8 +195,7 @@ class EventRuntime:
         for block in self.blocks.values():
             block.ring(1, 0)
         self.traces = [
-            [b.operation(engine, t) for b in self.blocks.values() if b.specs]
-            for t in range(engine.n_threads)
+            [b.operation(engine, t) for b in self.blocks.values() if b.specs] for t in range(engine.n_threads)
         ]
         context = Context(
             ops.EventContext, n_sources=projection.source.n, n_columns=projection.target.n_padded,
@@ -205,7 +204,8 @@ class EventRuntime:
             n_target=projection.target.n_padded,
         )  # fmt: skip
         self.context, self.address = context, np.array([context.address])
-        self.hooks = {event: ops.dense_event_op(type(rule), event, rule.bounds, projection.network.dtype)
+        rule_type: Any = type(rule)
+        self.hooks = {event: ops.dense_event_op(rule_type, event, rule.bounds, projection.network.dtype)
                       for event in rule.events}  # fmt: skip
 
     def trigger(self, event: str) -> None:

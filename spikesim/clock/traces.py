@@ -19,11 +19,12 @@ from spikesim.lowlevel import OPERATION, at, context
 
 TraceContext = namedtuple(
     "TraceContext",
-    "lo hi n n_traces z decay bump keep history mean_open total steps_open ring spike_ids row_size start counts n_threads thread",
+    "lo hi n n_traces z decay bump keep history mean_open total steps_open "
+    "ring spike_ids row_size start counts n_threads thread",
 )
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def trace_op(dtype: Any, kept: bool, averaged: bool) -> Any:
     """Decay, read and increment the traces of one thread's neurons.
 
@@ -39,7 +40,11 @@ def trace_op(dtype: Any, kept: bool, averaged: bool) -> Any:
             g = context(TraceContext, address)
             n, m = g.n, g.n_traces
             z = at(g.z, kind, 2 * m * n)
-            decay, bump, keep = at(g.decay, float64, 2 * m), at(g.bump, float64, 2 * m), at(g.keep, float64, m)
+            decay, bump, keep = (
+                at(g.decay, float64, 2 * m),
+                at(g.bump, float64, 2 * m),
+                at(g.keep, float64, m),
+            )
             row = step % g.ring
             spikes = at(g.spike_ids, int32, g.ring * g.row_size)
             first = row * g.row_size + g.start

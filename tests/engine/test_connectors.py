@@ -21,7 +21,7 @@ from spikesim.rng import Stream
 
 
 def connect(rule, sources, targets, same=False, seed=1):
-    ids = [np.arange(x, dtype=np.int32) if isinstance(x, int) else np.asarray(x, np.int32) for x in (sources, targets)]
+    ids = [np.asarray(range(x) if isinstance(x, int) else x, np.int32) for x in (sources, targets)]
     s, t = rule.pairs(*ids, same, Stream(seed, "connect"))
     assert s.dtype == t.dtype == np.int32
     assert s.shape == t.shape
@@ -31,7 +31,8 @@ def connect(rule, sources, targets, same=False, seed=1):
 
 
 def repeated(s, t):
-    return s.size - np.unique(np.stack((s, t)), axis=1).shape[1]
+    cells = np.sort(s.astype(np.int64) << 32 | t)
+    return np.count_nonzero(cells[1:] == cells[:-1])
 
 
 def as_set(s, t):
@@ -108,10 +109,9 @@ def test_fixed_total_number_is_uniform_over_the_pairs(n, multapses):
         np.add.at(counts, (s, t), 1)
     assert np.trace(counts) == 0
     off = counts[~np.eye(4, dtype=bool)]
-    share = 1.0 if multapses else (12 - n) / 11  # of the multinomial variance, when drawn without replacement
     expected = n * 3000 / 12
-    variance = expected if multapses else expected * share * 12 / 11 * 11 / 12
-    assert stats.chi2.sf(((off - expected) ** 2 / variance).sum(), 11) > 1e-4
+    share = 1.0 if multapses else (12 - n) / 11  # of the multinomial variance, when drawn without replacement
+    assert stats.chi2.sf(((off - expected) ** 2 / (expected * share)).sum(), 11) > 1e-4
 
 
 @pytest.mark.parametrize("p", [0.003, 0.1, 0.5, 0.97])
@@ -230,33 +230,58 @@ def test_impossible(rule, n_source, n_target, message):
         connect(rule, n_source, n_target, same=True)
 
 
-sizes = st.integers(1, 12)
+@st.composite
+def cases(draw):
+    flags = {"autapses": draw(st.booleans()), "multapses": draw(st.booleans())}
+    sources = np.arange(draw(st.integers(1, 12)))
+    targets = draw(st.integers(0, 5)) + np.arange(draw(st.integers(1, 12)))
+    amount, p = draw(st.integers(0, 40)), draw(st.floats(0, 1))
+    rule = draw(
+        st.sampled_from(
+            [
+                FixedIndegree(amount, **flags),
+                FixedOutdegree(amount, **flags),
+                FixedTotalNumber(amount, **flags),
+                FixedProbability(p, autapses=flags["autapses"]),
+                AllToAll(autapses=flags["autapses"]),
+            ]
+        )
+    )
+    return rule, sources, targets, draw(st.booleans()), draw(st.integers(0, 2**64 - 1))
 
 
-@given(n=sizes, m=sizes, amount=st.integers(0, 40), p=st.floats(0, 1), autapses=st.booleans(),
-       multapses=st.booleans(), same=st.booleans(), offset=st.integers(0, 5), seed=st.integers(0, 2**64 - 1))  # fmt: skip
-@settings(max_examples=150, deadline=None)
-def test_small_sizes(n, m, amount, p, autapses, multapses, same, offset, seed):
-    """Whatever the sizes: an error or exact counts, no forbidden pair, and the same again from the same stream."""
-    flags = {"autapses": autapses, "multapses": multapses}
-    sources, targets = np.arange(n), offset + np.arange(m)
-    for rule in (FixedIndegree(amount, **flags), FixedOutdegree(amount, **flags), FixedTotalNumber(amount, **flags),
-                 FixedProbability(p, autapses=autapses), AllToAll(autapses=autapses)):  # fmt: skip
-        try:
-            s, t = connect(rule, sources, targets, same, seed)
-        except SpikesimError as error:
-            assert "asked for" in str(error)
-            continue
-        again = connect(rule, sources, targets, same, seed)
-        assert np.array_equal(s, again[0])
-        assert np.array_equal(t, again[1])
-        if isinstance(rule, FixedIndegree):
-            assert (np.bincount(t - offset, minlength=m) == amount).all()
-        elif isinstance(rule, FixedOutdegree):
-            assert (np.bincount(s, minlength=n) == amount).all()
-        elif isinstance(rule, FixedTotalNumber):
-            assert s.size == amount
-        if same and not autapses:
-            assert (s != t).all()
-        if not getattr(rule, "multapses", False):
-            assert repeated(s, t) == 0
+def is_possible(rule, allowed):
+    """By the definition: `allowed` is the matrix of pairs that may be connected."""
+    axis = {FixedIndegree: 0, FixedOutdegree: 1, FixedTotalNumber: None}.get(type(rule), "any number will do")
+    wanted = getattr(rule, "k", getattr(rule, "n", 0))
+    if axis == "any number will do" or wanted == 0:
+        return True
+    return np.min(allowed.sum(axis=axis)) >= (1 if rule.multapses else wanted)
+
+
+@given(case=cases())
+@settings(max_examples=300, deadline=None)
+def test_small_sizes(case):
+    """An error just where it cannot be done; else exact counts, no forbidden pair, and the same once more."""
+    rule, sources, targets, same, seed = case
+    allowed = (sources[:, None] != targets) | (rule.autapses or not same)
+    if not is_possible(rule, allowed):
+        with pytest.raises(SpikesimError, match="asked for"):
+            connect(rule, sources, targets, same, seed)
+        return
+    s, t = connect(rule, sources, targets, same, seed)
+    counts = np.zeros(allowed.shape, int)
+    np.add.at(counts, (s, t - targets[0]), 1)
+    assert not counts[~allowed].any()
+    assert counts.max() <= 1 or getattr(rule, "multapses", False)
+    if isinstance(rule, FixedIndegree):
+        assert (counts.sum(axis=0) == rule.k).all()
+    elif isinstance(rule, FixedOutdegree):
+        assert (counts.sum(axis=1) == rule.k).all()
+    elif isinstance(rule, FixedTotalNumber):
+        assert s.size == rule.n
+    elif isinstance(rule, AllToAll):
+        assert (counts == allowed).all()
+    again = connect(rule, sources, targets, same, seed)
+    assert np.array_equal(s, again[0])
+    assert np.array_equal(t, again[1])

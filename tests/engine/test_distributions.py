@@ -61,7 +61,10 @@ def test_no_spread():
         (lambda: Normal(math.nan, 1.0), "Normal: mean must be finite, not nan"),
         (lambda: TruncatedNormal(0.0, 0.0), "TruncatedNormal: std must be > 0, not 0"),
         (lambda: TruncatedNormal(0.0, 1.0, 2.0, 1.0), "TruncatedNormal: low .2. must be below high .1."),
-        (lambda: TruncatedNormal(0.0, 1.0, low=50.0), "nothing is left .* mean 0 and std 1 between 50 and inf"),
+        (
+            lambda: TruncatedNormal(0.0, 1.0, low=50.0),
+            "nothing is left .* mean 0 and std 1 between 50 and inf",
+        ),
         (lambda: Lognormal(0.0, -0.1), "Lognormal: sigma_log must be >= 0, not -0.1"),
         (lambda: Uniform(1.0, 0.0), "Uniform: low .1. and high .0. must be finite and in this order"),
         (lambda: Uniform(0.0, math.inf), "Uniform: low .0. and high .inf."),
@@ -113,7 +116,10 @@ def test_sample_of_distributions():
         ([1.0, [2.0]], "delay is a number"),
         (1j, "delay is a number"),
         (True, "delay is a number"),
-        ([1.0, math.nan, math.inf], "delay: 2 of 3 values are NaN or infinite; the first, at index 1, is nan"),
+        (
+            [1.0, math.nan, math.inf],
+            "delay: 2 of 3 values are NaN or infinite; the first, at index 1, is nan",
+        ),
         (math.inf, "delay: 3 of 3 values are NaN or infinite"),
     ],
 )

@@ -141,7 +141,7 @@ def test_every_method_uses_one_position_for_a_number():
 
 
 def test_stream_takes_its_words_from_philox():
-    """Numbers 0 and 1 come from block 0, 2 and 3 from block 1; 52 of 64 bits, at the middle of their interval."""
+    """Numbers 0 and 1 come from block 0, 2 and 3 from block 1: 52 of 64 bits, and a half."""
     w = [int(x) for b in (0, 1) for x in philox4x32(b, 0, 0, stream_id("delay", 1), 7, 0)]
     expected = [((w[i] << 32 | w[i + 1]) >> 12) * 2.0**-52 + 2.0**-53 for i in (0, 2, 4, 6)]
     assert Stream(7, "delay", 1).uniform(4).tolist() == expected

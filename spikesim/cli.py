@@ -1,0 +1,278 @@
+"""The command line. Each command reads its words, calls the library, and prints; the work is done elsewhere.
+
+What a command computes goes to stdout, everything else to stderr. Modules that take time to load are imported
+inside the commands that need them.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from spikesim._version import __version__
+from spikesim.console import Spikesim
+from spikesim.errors import SpikesimError
+
+FIGURES = (".png", ".pdf", ".svg")
+
+
+def _cores() -> int:
+    """The cores this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def _options(*names: str) -> Callable[[Any], Any]:
+    """The options of these names, which mean the same in every command."""
+    known = {
+        "set": click.option(
+            "--set", "settings", multiple=True, metavar="KEY=VALUE", help="A parameter; may be repeated."
+        ),
+        "seed": click.option("--seed", type=click.IntRange(0), help="Of all random numbers; default: a fresh one."),
+        "threads": click.option(
+            "--threads", type=click.IntRange(1), default=_cores, help="Default: all cores. Changes no result."
+        ),
+        "precision": click.option(
+            "--precision", type=click.Choice(["double", "single"]), default="double", show_default=True
+        ),
+        "json": click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout."),
+        "quiet": click.option("--quiet", is_flag=True, help="No progress bar and no notes."),
+    }
+
+    def add(command: Any) -> Any:
+        for name in reversed(names):
+            command = known[name](command)
+        return command
+
+    return add
+
+
+def _print(as_json: bool, data: Any, text: str) -> None:
+    click.echo(json.dumps(plain(data), allow_nan=False) if as_json else text)
+
+
+def plain(value: Any) -> Any:
+    """The same with nothing in it that JSON does not know; infinities become the string "inf"."""
+    if isinstance(value, dict):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(inner) for inner in value]
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+@click.group(cls=Spikesim, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="spikesim", message="%(prog)s %(version)s")
+def main() -> None:
+    """Spiking neural networks that learn: exact, fast, reproducible to the bit."""
+
+
+@main.command()
+@click.option("--out", default="spikesim-demo", show_default=True, metavar="DIR", help="Folder for the results.")
+@click.option("--images", type=click.IntRange(1), help="MNIST digits to train on; fewer take less time.")
+@_options("seed", "threads", "json", "quiet")
+def demo(out: str, images: int | None, seed: int | None, threads: int, as_json: bool, quiet: bool) -> None:
+    """Triplets of spikes, digits learned with plateau potentials, and the files that result."""
+    from spikesim.demo import run_demo
+
+    result = run_demo(Path(out), images=images, seed=seed, threads=threads, quiet=quiet, to_stderr=as_json)
+    if as_json:
+        _print(True, result, "")
+
+
+@main.command(name="list")
+@click.argument("name", required=False)
+@_options("json")
+def list_(name: str | None, as_json: bool) -> None:
+    """All neurons, rules, protocols and networks; or the parameters and presets of NAME."""
+    from spikesim import catalogue
+
+    if name is not None:
+        found = [catalogue.describe(kind, name, cls) for kind, cls in catalogue.lookup(name)]
+        _print(as_json, found[0], "\n\n".join(map(catalogue.describe_text, found)))
+        return
+    everything = catalogue.catalogue()
+    lines = []
+    for kind, each in everything.items():
+        width = max(map(len, each), default=0)
+        lines += [f"{kind}s", *(f"  {known.ljust(width)}  {line}" for known, line in each.items()), ""]
+    _print(as_json, everything, "\n".join(lines + ["spikesim list NAME tells the parameters of one of them."]))
+
+
+@main.command()
+@click.argument("name")
+@click.option("--rule", "rule_name", required=True, metavar="RULE", help="A plasticity rule, or FILE.py:Class.")
+@click.option("--out", metavar="PATH", help="A .csv, .json, .png, .pdf or .svg file, or a folder for csv and png.")
+@_options("set", "json", "quiet")
+def protocol(
+    name: str, rule_name: str, out: str | None, settings: tuple[str, ...], as_json: bool, quiet: bool
+) -> None:
+    """Put a plasticity rule through the published experiment NAME."""
+    from spikesim.registry import find
+    from spikesim.settings import share_out
+
+    owners = {"protocol": find("protocol", name), "rule": find("rule", rule_name)}
+    given = share_out(settings, owners)
+    experiment, rule = (owners[owner](**given[owner]) for owner in ("protocol", "rule"))
+    write = _protocol_files(out, f"{experiment.name()}_{type(rule).__name__}") if out else []
+    result = experiment.run(rule)
+    for path in write:
+        _write_result(result, path)
+    _print(as_json, result.as_dict(), result.to_text())
+    if not quiet:
+        for path in write:
+            click.echo(f"wrote {path}", err=True)
+
+
+def _protocol_files(out: str, stem: str) -> list[Path]:
+    """The files to write, which can be written. Raises SpikesimError where they cannot."""
+    path = Path(out)
+    known = (".csv", ".json", *FIGURES)
+    if path.suffix in known and not path.is_dir():
+        paths = [path]
+    elif path.suffix and not path.is_dir():
+        raise SpikesimError(f"--out {path}: the ending is one of {', '.join(known)}, or give a folder.")
+    else:
+        make_folder(path)
+        paths = [path / f"{stem}.csv", path / f"{stem}.png"]
+    for each in paths:
+        check_writable(each)
+    return paths
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder for results. Raises SpikesimError where that cannot be done."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SpikesimError(
+            f"{path}: no folder can be made there ({error.strerror}); choose another place."
+        ) from None
+
+
+def check_writable(path: Path) -> None:
+    """Raise SpikesimError unless a file can be written at `path`. Leaves what is there as it is."""
+    new = not path.exists()
+    try:
+        path.open("ab").close()
+        if new:
+            path.unlink()
+    except OSError as error:
+        raise SpikesimError(f"{path} cannot be written ({error.strerror}); choose another place.") from None
+
+
+def _write_result(result: Any, path: Path) -> None:
+    if path.suffix == ".csv":
+        result.to_csv(path)
+    elif path.suffix == ".json":
+        path.write_text(json.dumps(plain(result.as_dict()), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    else:
+        result.plot(path)
+
+
+@main.command()
+@click.argument("network")
+@click.option("--time", "duration", type=float, metavar="MS", help="Model time in ms; default: the network's own.")
+@click.option("--out", metavar="FILE", help="Stream the spikes to this HDF5 file (SONATA).")
+@click.option("--record", multiple=True, metavar="VARIABLE", help="Sample a state variable, such as V_m, too.")
+@click.option("--split", multiple=True, type=float, metavar="MS", help="Stop there and go on, which changes nothing.")
+@_options("set", "seed", "threads", "precision", "json", "quiet")
+def run(
+    network: str, duration: float | None, out: str | None, record: tuple[str, ...], split: tuple[float, ...],
+    settings: tuple[str, ...], seed: int | None, threads: int, precision: str, as_json: bool, quiet: bool,
+) -> None:  # fmt: skip
+    """Run the published network NETWORK, or FILE.py:Class."""
+    from spikesim.experiment import RunOptions
+    from spikesim.registry import find
+    from spikesim.settings import share_out
+
+    kind = find("network", network)
+    model = kind(**share_out(settings, {"network": kind})["network"])
+    options = RunOptions(
+        time=duration, seed=seed, threads=threads, precision=precision, out=out, progress=not quiet, quiet=quiet,
+        record=record, split=split,
+    )  # fmt: skip
+    if out:
+        check_writable(Path(out))
+    result = model.simulate(options)
+    _print(as_json, result, _lines(result))
+    if result.get("interrupted"):
+        raise KeyboardInterrupt("stopped early; the results are those up to there.")
+
+
+def _lines(result: dict[str, Any], indent: str = "") -> str:
+    """A result as lines to read."""
+    width = max(map(len, result), default=0)
+    lines = []
+    for key, value in result.items():
+        if isinstance(value, dict):
+            lines += [f"{indent}{key}", _lines(value, indent + "  ")]
+        else:
+            shown = f"{value:.6g}" if isinstance(value, float) else value
+            lines.append(f"{indent}{key.ljust(width)}  {shown}")
+    return "\n".join(line for line in lines if line)
+
+
+@main.command()
+@click.argument("file")
+@_options("json")
+def info(file: str, as_json: bool) -> None:
+    """What the spike file FILE holds: populations, rates, seed, and a sha256 to compare runs by."""
+    from spikesim.info import file_info, format_info
+
+    about = file_info(file)
+    _print(as_json, about, format_info(about))
+
+
+@main.command()
+@click.argument("file")
+@click.option("--out", metavar="FIGURE", help="A .png, .pdf or .svg file; default: FILE with the ending .png.")
+@click.option("--neurons", type=click.IntRange(1), default=1000, show_default=True, help="The most to be shown.")
+@click.option("--start", type=float, default=0.0, show_default=True, metavar="MS", help="Where the window begins.")
+@click.option("--stop", type=float, metavar="MS", help="Where the window ends; default: with the run.")
+@_options("json", "quiet")
+def plot(
+    file: str, out: str | None, neurons: int, start: float, stop: float | None, as_json: bool, quiet: bool
+) -> None:
+    """Draw the spikes of FILE: a raster with the rates of its populations."""
+    from spikesim.plot import plot_raster
+
+    figure = Path(out) if out else Path(file).with_suffix(".png")
+    plot_raster(file, figure, max_neurons=neurons, t_start=start, t_stop=stop)
+    if as_json or not quiet:
+        _print(as_json, {"file": file, "figure": figure}, f"wrote {figure}")
+
+
+@main.command()
+@click.argument("name", default="spikesim")
+@_options("json")
+def cite(name: str, as_json: bool) -> None:
+    """The source of a rule, neuron, protocol or network NAME; without one, spikesim's own."""
+    from spikesim import catalogue
+
+    if name == "spikesim":
+        entry = f"@software{{spikesim, title = {{spikesim}}, version = {{{__version__}}}}}"
+        _print(as_json, {"kind": "software", "name": "spikesim", "version": __version__}, entry)
+        return
+    found = [catalogue.citation(kind, name, cls) for kind, cls in catalogue.lookup(name)]
+    _print(as_json, found[0], "\n".join(map(catalogue.citation_text, found)))
+
+
+@main.command()
+@_options("precision", "json", "quiet")
+def warmup(precision: str, as_json: bool, quiet: bool) -> None:
+    """Compile what networks are made of, so that later runs start at once."""
+    from spikesim.warmup import compile_all
+
+    note = (lambda name: None) if quiet else (lambda name: click.echo(f"compiling {name}", err=True))
+    seconds = compile_all(precision, note)
+    _print(as_json, {"seconds": seconds, "precision": precision}, f"compiled in {seconds:.1f} s")
