@@ -17,9 +17,7 @@ _STEMS = {"train": "train", "test": "t10k"}
 _CURE = "copy the four MNIST files afresh, or leave `folder` out to use those that come with spikesim"
 
 
-def load_mnist(
-    split: str = "train", folder: str | os.PathLike[str] | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+def load_mnist(split: str = "train", folder: str | os.PathLike[str] | None = None) -> tuple[np.ndarray, np.ndarray]:
     """The images and labels of MNIST.
 
     Parameters

@@ -110,7 +110,7 @@ class NetworkModel(Parameters):
             dt=self.dt, seed=options.seed, threads=options.threads, precision=options.precision
         )
         stretches = _stretches(net, duration, options.split)
-        net.description = {"network": self.name(), **self.values()}
+        net.description = {"network": self.name(), "preset": self.preset, **self.values()}
         began = time.perf_counter()
         self.build(net)
         neurons = [p for p in net.populations if p.model.receptors]
@@ -127,6 +127,7 @@ class NetworkModel(Parameters):
         seconds = duration * 1e-3
         result = {
             "network": self.name(),
+            "preset": self.preset,
             "parameters": self.values(),
             "realtime_factor": net.seconds["run"] / seconds,
             "build_s": net.seconds["build"],

@@ -21,8 +21,9 @@ def file_info(path: str | os.PathLike[str]) -> dict[str, Any]:
     populations = {}
     for name, train in sorted(file.populations.items()):
         neurons = file.sizes.get(name)
-        known = neurons and file.duration_ms
-        rate = 1000.0 * train.count / (neurons * file.duration_ms) if known else None
+        rate = None
+        if neurons and file.duration_ms:
+            rate = 1000.0 * train.count / (neurons * file.duration_ms)
         populations[name] = {"neurons": neurons, "spikes": train.count, "rate_hz": rate}
     return {
         "file": str(file.path),

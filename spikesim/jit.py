@@ -21,6 +21,7 @@ import re
 import shutil
 import sys
 import tempfile
+import time
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -33,6 +34,9 @@ from numba.extending import register_jitable
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _NOT_COMPILED = ("models", "protocols", "data")  # below spikesim/ in a wheel; models are walked by themselves
+#: wall seconds that this process has spent on kernels, compiling them or loading them from disk
+spent = {"compile": 0.0}
+
 _KEPT, _KEPT_INSIDE = 4, 64  # states of the sources; sets of plug-ins in each
 _DIGEST = re.compile(r"[0-9a-f]{16}")
 _config_in_use = threading.RLock()  # CACHE_DIR is one variable for the whole process
@@ -81,17 +85,17 @@ def cache_for(*plugins: type) -> Iterator[bool]:
     Yields False, meaning no cache on disk, where a plug-in has no source file (it was typed at a prompt) and
     where the folder cannot be written. The folder is $SPIKESIM_CACHE, or else ~/.cache/spikesim.
     """
+    began = time.perf_counter()
     folder = _folder(plugins)
-    if folder is None:
-        yield False
-        return
     config: Any = numba.config  # its variables are made at run time
     with _config_in_use:
-        before, config.CACHE_DIR = config.CACHE_DIR, str(folder)
+        before = config.CACHE_DIR
+        config.CACHE_DIR = before if folder is None else str(folder)
         try:
-            yield True
+            yield folder is not None
         finally:
             config.CACHE_DIR = before
+            spent["compile"] += time.perf_counter() - began
 
 
 def prune(home: Path, keep: int = _KEPT) -> None:

@@ -54,7 +54,7 @@ def plot_raster(
     stop = _end(file) if t_stop is None else float(t_stop)
     if not t_start < stop:
         raise SpikesimError(f"plot: the window from {t_start:g} to {stop:g} ms is empty; t_start < t_stop.")
-    style = {
+    style: dict[Any, Any] = {
         "font.size": 8,
         "axes.spines.top": False,
         "axes.spines.right": False,
@@ -106,9 +106,7 @@ def _figure(file: SpikeFile, title: str, max_neurons: int, start: float, stop: f
     _draw_means(means, bands, bottoms + heights / 2, heights.min(), stop - start)
     seconds = np.diff(edges) / 1000.0
     for band in bands:
-        rates.stairs(
-            band.counts / (band.size * seconds), edges, baseline=None, color=band.colour, linewidth=0.9
-        )
+        rates.stairs(band.counts / (band.size * seconds), edges, baseline=None, color=band.colour, linewidth=0.9)
     raster.set(xlim=(start, stop), ylim=(0.0, heights.sum()), ylabel="neurons")
     rates.set(xlabel="time (ms)", ylabel=f"rate (Hz)\nin {edges[1] - edges[0]:g} ms")
     rates.set_ylim(bottom=0.0, top=None if total else 1.0)
@@ -125,9 +123,7 @@ def _draw_spikes(axes: Any, bands: list[_Band], heights: np.ndarray, bottoms: np
         axes.scatter(
             band.times[::skip],
             bottom + height * (band.rows[::skip] + 0.5) / band.share,
-            s=float(
-                np.clip(4.0 * np.sqrt(1000.0 / max(drawn, 1)), 0.25, 4.0)
-            ),  # finer where they would touch
+            s=float(np.clip(4.0 * np.sqrt(1000.0 / max(drawn, 1)), 0.25, 4.0)),  # finer where they would touch
             c=band.colour,
             linewidths=0,
             rasterized=drawn > RASTERISE,
@@ -136,10 +132,7 @@ def _draw_spikes(axes: Any, bands: list[_Band], heights: np.ndarray, bottoms: np
         axes.axhline(bottom, color="0.8", linewidth=0.6)
     axes.set_yticks(
         bottoms + heights / 2,
-        [
-            f"{b.name}\n{b.share:,} of {b.size:,}" if b.share < b.size else f"{b.name}\n{b.size:,}"
-            for b in bands
-        ],
+        [f"{b.name}\n{b.share:,} of {b.size:,}" if b.share < b.size else f"{b.name}\n{b.size:,}" for b in bands],
     )
     for tick, band in zip(axes.get_yticklabels(), bands, strict=True):
         tick.set_color(band.colour)
@@ -179,9 +172,7 @@ def _bands(file: SpikeFile, max_neurons: int, edges: np.ndarray) -> list[_Band]:
             rows.append(place[shown])
         colour = COLOURS[index % len(COLOURS)]
         bands.append(
-            _Band(
-                names[index], sizes[index], share, colour, np.concatenate(kept), np.concatenate(rows), counts
-            )
+            _Band(names[index], sizes[index], share, colour, np.concatenate(kept), np.concatenate(rows), counts)
         )
     return bands
 
@@ -233,8 +224,6 @@ def _save(figure: Any, path: Path) -> None:
         figure.savefig(path, dpi=200)
     except ValueError:
         known = ", ".join(sorted(figure.canvas.get_supported_filetypes()))
-        raise SpikesimError(
-            f"{path}: a figure cannot be saved as {path.suffix!r}; use one of {known}."
-        ) from None
+        raise SpikesimError(f"{path}: a figure cannot be saved as {path.suffix!r}; use one of {known}.") from None
     except OSError as error:
         raise SpikesimError(f"{path} cannot be written ({os.strerror(error.errno or 5)}).") from None

@@ -65,6 +65,7 @@ def stream_id(purpose: Purpose | str, index: int) -> int:
 
 
 # Inlined by Numba itself: LLVM finds it too long to inline, and a loop around a call is not vectorised.
+# Numba warns, harmlessly, where it is inlined at two places of one function; `fill_words` and `word_of` are not.
 @register_jitable(inline="always")
 def philox4x32(c0, c1, c2, c3, k0, k1):
     """The four 32-bit words of counter (c0, c1, c2, c3) under key (k0, k1), all of them uint64.

@@ -49,9 +49,10 @@ class _Column:
     """A dataset of 64-bit numbers that grows at its end; see above for what it must never do."""
 
     def __init__(self, file: h5py.File, group: str, name: str, dtype: str) -> None:
-        self.data = file[f"{group}/{name}"]
+        self.name = f"{group}/{name}"
+        self.data = file[self.name]
         self.compress = self.data.compression is not None
-        self.file, self.spare_name, self.dtype = file, f"spikesim/spare/{group}/{name}", dtype
+        self.file, self.spare_name, self.dtype = file, f"spikesim/spare/{self.name}", dtype
         self.spare: h5py.Dataset | None = None
         self.slot: int | None = None  # where in the file, in bytes, the chunk lies that is not full yet
 
@@ -62,10 +63,7 @@ class _Column:
                 self.spare.id.set_extent((0,))
             whole = np.zeros(CHUNK, self.dtype)
             whole[: len(values)] = values
-            self.data.id.set_extent((first + len(values),))
-            self.data.id.write_direct_chunk(
-                (first,), whole.tobytes(), filter_mask=0b11 if self.compress else 0
-            )
+            self._put(first, len(values), whole.tobytes(), filter_mask=0b11 if self.compress else 0)
             self.slot = self.data.id.get_chunk_info_by_coord((first,)).byte_offset
             return
         disk.seek(self.slot + 8 * old)
@@ -91,9 +89,17 @@ class _Column:
             self.spare.id.set_extent((CHUNK,))
             self.spare.id.write_direct_chunk((0,), whole.tobytes())  # the bytes that are there already
             self.slot = None
-        self.data.id.set_extent((first + len(values),))
-        shuffled = np.ascontiguousarray(whole.view(np.uint8).reshape(CHUNK, 8).T)
-        self.data.id.write_direct_chunk((first,), zlib.compress(shuffled, GZIP))
+        shuffled = whole.view(np.uint8).reshape(CHUNK, 8).T.tobytes()
+        self._put(first, len(values), zlib.compress(shuffled, GZIP), filter_mask=0)
+
+    def _put(self, first: int, count: int, raw: bytes, filter_mask: int) -> None:
+        """Write the chunk that begins at row `first` as it is to lie on disk; `count` of its rows hold."""
+        self.data.id.set_extent((first + count,))
+        self.data.id.write_direct_chunk((first,), raw, filter_mask=filter_mask)
+        # HDF5 remembers the filters of the chunk it met last, and does not learn of this one's. A reader in
+        # this very process shares that memory; closing the dataset clears it.
+        self.data.id.close()
+        self.data = self.file[self.name]
 
 
 class _Population:
@@ -171,7 +177,8 @@ class SpikeWriter:
             with h5py.File(new, "w", libver="earliest", locking=False) as file:
                 _skeleton(file, populations, dt, seed, dict(provenance or {}), compress)
             os.replace(new, self.path)  # so a rerun that cannot even begin leaves the old file as it was
-            self._file = h5py.File(self.path, "r+", libver="earliest", locking=False)
+            # No cache of chunks: a reader in this process would find there what `_disk` has added to since.
+            self._file = h5py.File(self.path, "r+", libver="earliest", locking=False, rdcc_nbytes=0)
             self._disk = open(self.path, "r+b", buffering=0)
         except OSError as error:
             with contextlib.suppress(OSError):
@@ -315,9 +322,7 @@ def _check_place(path: Path) -> None:
     with contextlib.suppress(OSError), h5py.File(path, "r", locking=False) as file:
         ours = "spikes" in file and "spikesim/steps" in file
     if not ours:
-        raise SpikesimError(
-            f"{path} is not a spike file of spikesim, so it is not overwritten; choose another name."
-        )
+        raise SpikesimError(f"{path} is not a spike file of spikesim, so it is not overwritten; choose another name.")
 
 
 def _cannot_write(path: Path, error: OSError) -> str:
@@ -409,9 +414,7 @@ def read_spikes(path: str | os.PathLike[str]) -> SpikeFile:
     path = Path(path)
     with _opened(path) as file:
         if "spikes" not in file:
-            raise SpikesimError(
-                f"{path} holds no /spikes, so it is not a SONATA spike file; give one that is."
-            )
+            raise SpikesimError(f"{path} holds no /spikes, so it is not a SONATA spike file; give one that is.")
         about = dict(file["spikesim"].attrs) if "spikesim/steps" in file else None
         dt = None if about is None else float(about["dt"])
         trains = {name: _train(path, file, name, dt) for name in file["spikes"]}
@@ -437,9 +440,7 @@ def _train(path: Path, file: h5py.File, name: str, dt: float | None) -> Train:
     group = file[f"spikes/{name}"]
     for needed in ("timestamps", "node_ids"):
         if not isinstance(group, h5py.Group) or not isinstance(group.get(needed), h5py.Dataset):
-            raise SpikesimError(
-                f"{path} has no /spikes/{name}/{needed}, which SONATA asks for; mend the file."
-            )
+            raise SpikesimError(f"{path} has no /spikes/{name}/{needed}, which SONATA asks for; mend the file.")
     units = group["timestamps"].attrs.get("units", "ms")
     units = units.decode() if isinstance(units, bytes) else str(units)
     if units not in ("ms", "s"):
@@ -488,9 +489,7 @@ def spikes_digest(populations: Mapping[str, Any]) -> str:
         train, label = populations[name], name.encode()
         streamed = isinstance(train, Train)
         if streamed and not train.has_steps:
-            raise SpikesimError(
-                f"{train.path} does not tell dt, so that its spikes have no steps to compare by."
-            )
+            raise SpikesimError(f"{train.path} does not tell dt, so that its spikes have no steps to compare by.")
         count = len(train) if streamed else len(train[0])
         digest.update(np.array([len(label)], "<i8").tobytes() + label + np.array([count], "<i8").tobytes())
         before = digest.copy()

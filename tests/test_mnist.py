@@ -49,9 +49,7 @@ def test_shipped_files(name):
     packed = (FOLDER / name).read_bytes()
     unpacked = gzip.decompress(packed)
     assert hashlib.md5(unpacked).hexdigest() == MD5[name]
-    row = next(
-        line for line in (FOLDER / "README.md").read_text().splitlines() if line.startswith(f"| {name}")
-    )
+    row = next(line for line in (FOLDER / "README.md").read_text().splitlines() if line.startswith(f"| {name}"))
     stated = re.findall(r"[0-9a-f]{64}", row)
     assert stated == [hashlib.sha256(packed).hexdigest(), hashlib.sha256(unpacked).hexdigest()]
     assert "CC BY-SA 3.0" in (FOLDER / "README.md").read_text()
@@ -65,9 +63,7 @@ def images_file(n: int = 3, side: int = 28, promised: int | None = None, magic: 
     return header + bytes(range(256)) * 0 + bytes(i % 256 for i in range(n * side * side))
 
 
-def labels_file(
-    labels: tuple[int, ...] = (5, 0, 4), magic: int = 0x0801, promised: int | None = None
-) -> bytes:
+def labels_file(labels: tuple[int, ...] = (5, 0, 4), magic: int = 0x0801, promised: int | None = None) -> bytes:
     return struct.pack(">2I", magic, len(labels) if promised is None else promised) + bytes(labels)
 
 

@@ -43,6 +43,7 @@ class SpikeSource(Neuron):
                 f"the first possible time is dt = {dt:g} ms."
             )
         order = np.lexsort((self.ids, steps))
-        together = np.unique(np.stack((steps, self.ids)), axis=1, return_counts=True)[1]
-        self.max_spikes = int(together.max(initial=1))
-        return steps[order], self.ids[order].astype(np.int32)
+        steps, ids = steps[order], self.ids[order]
+        starts = np.flatnonzero(np.diff(steps, prepend=-1) | np.diff(ids, prepend=-1))
+        self.max_spikes = int(np.diff(starts, append=len(ids)).max(initial=1))
+        return steps, ids.astype(np.int32)

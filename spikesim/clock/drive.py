@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+import numpy as np
 from numba import njit
 
 from spikesim.jit import cache_for
@@ -45,6 +46,8 @@ def drive() -> Any:
             restore_denormals(before)
             return step
 
+        nothing = np.zeros(1, dtype=np.int64)
+        run(nothing[:0], nothing[:0], 0, 0, 1, 0, 1, nothing, nothing)  # compiles it now
         return run
 
 
@@ -58,4 +61,5 @@ def once() -> Any:
             for k in range(len(contexts)):
                 call(function, contexts[k], step)
 
+        run(0, np.zeros(0, dtype=np.int64), 0)  # compiles it now
         return run

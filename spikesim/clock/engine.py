@@ -13,6 +13,7 @@ from spikesim.clock.contexts import Context
 from spikesim.clock.drive import INTERRUPT, SYNC_LENGTH, drive, once
 from spikesim.clock.synapses import EventRuntime, PlasticRuntime
 from spikesim.clock.tables import ranges, resized_ring, sparse_table
+from spikesim.jit import spent
 from spikesim.rng import stream_id
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class ClockEngine:
     """
 
     def __init__(self, network: Network) -> None:
-        began = time.perf_counter()
+        began, compiled = time.perf_counter(), spent["compile"]
         self.network, self.n_threads = network, network.threads
         self.ranges = {p.index: ranges(p.n, self.n_threads) for p in network.populations}
         self.starts = {p.index: np.array([lo * p.model.max_spikes for lo, _ in self.ranges[p.index]], dtype=np.int64)
@@ -42,10 +43,10 @@ class ClockEngine:
         self._prepare_runtimes()
         self._lay_out_rings()
         self._lay_out_inputs()
-        build = time.perf_counter()
         self._compile()
-        network.seconds["compile"] += time.perf_counter() - build
-        network.seconds["build"] += build - began
+        compiling = spent["compile"] - compiled
+        network.seconds["compile"] += compiling
+        network.seconds["build"] += time.perf_counter() - began - compiling
 
     # Layout -----------------------------------------------------------------------------------------------
 
@@ -128,6 +129,7 @@ class ClockEngine:
                 steps += self._update_operation(p, t)
             for runtime in plastic:
                 steps += runtime.late[t]
+            traced: Any
             for traced in [*plastic, *events]:
                 steps += traced.traces[t]
             for recorder in network.recorders:
@@ -137,6 +139,7 @@ class ClockEngine:
         self.addresses = [np.array([c.address for _, c in ops], dtype=np.int64) for ops in self._operations]
         self.sync = np.zeros(SYNC_LENGTH, dtype=np.int64)
         self._drive = drive()
+        once()
         self._pool = ThreadPoolExecutor(self.n_threads) if self.n_threads > 1 else None
         self._events: dict[str, Any] = {}
 

@@ -24,6 +24,12 @@ def _row_starts(keys: Any, n_rows: int) -> Ints:
     return starts
 
 
+def _distinct(delays: Any) -> tuple[Ints, Ints]:
+    """The different delays (steps), ascending, and which of them each synapse has. Delays are small: no sort."""
+    present = np.bincount(delays) > 0
+    return np.flatnonzero(present), (np.cumsum(present) - 1)[delays]
+
+
 @dataclass
 class SparseTable:
     """Static synapses of one source population onto one thread's targets."""
@@ -36,12 +42,12 @@ class SparseTable:
 
 def sparse_table(n_sources: int, sources: Any, delays: Any, slots: Any, weights: Any) -> SparseTable:
     """Sort synapses (in a thread-independent order of creation) into a table. Ties keep their order."""
-    distinct, which = np.unique(delays, return_inverse=True)
+    distinct, which = _distinct(delays)
     slices = sources.astype(np.int64) * len(distinct) + which
     width = int(slots.max()) + 1 if len(slots) else 1
     order = np.argsort(slices * width + slots, kind="stable")
     rows = _row_starts(slices, n_sources * len(distinct))
-    return SparseTable(distinct.astype(np.int64), rows, slots[order].astype(np.int32), weights[order])
+    return SparseTable(distinct, rows, slots[order].astype(np.int32), weights[order])
 
 
 @dataclass
@@ -63,9 +69,9 @@ def plastic_table(
     n_sources: int, lo: int, hi: int, sources: Any, targets: Any, delays: Any, weights: Any, fraction: float
 ) -> PlasticTable:
     """The synapses onto the targets lo to hi, of a projection given in order of creation."""
-    distinct = np.unique(delays).astype(np.int64)
+    distinct, which = _distinct(delays)
     mine = np.flatnonzero((targets >= lo) & (targets < hi))
-    sources, targets, which = sources[mine], targets[mine], np.searchsorted(distinct, delays[mine])
+    sources, targets, which = sources[mine], targets[mine], which[mine]
     n_targets = max(hi - lo, 1)
     forward = sources.astype(np.int64) * len(distinct) + which
     order = np.argsort(forward * n_targets + (targets - lo), kind="stable")

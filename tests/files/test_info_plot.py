@@ -21,9 +21,7 @@ def run(tmp_path):
     """One second: `exc` of 20 neurons fires 40 spikes, `quiet` of 5 none, `input` of 300 with 3000."""
     rng = np.random.default_rng(1)
     path = tmp_path / "run.h5"
-    with SpikeWriter(
-        path, {"exc": 20, "quiet": 5, "input": 300}, 0.1, 11, {"parameters": {"dt": 0.1}}
-    ) as writer:
+    with SpikeWriter(path, {"exc": 20, "quiet": 5, "input": 300}, 0.1, 11, {"parameters": {"dt": 0.1}}) as writer:
         writer.append("exc", np.arange(1, 41) * 250, np.arange(40) % 20)
         writer.append("input", np.sort(rng.integers(1, 10001, 3000)), rng.integers(0, 300, 3000))
         writer.flush(1000.0)

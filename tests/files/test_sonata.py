@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from spikesim.errors import RunError, SpikesimError
-from spikesim.sonata import CHUNK, SpikeWriter, read_spikes, spikes_digest
+from spikesim.sonata import CHUNK, SpikeWriter, _Column, read_spikes, spikes_digest
 
 
 def trains(count: int, neurons: int, seed: int = 0, per_step: int = 5) -> tuple[np.ndarray, np.ndarray]:
@@ -30,9 +30,7 @@ def trains(count: int, neurons: int, seed: int = 0, per_step: int = 5) -> tuple[
     return steps[order], ids[order]
 
 
-def write(
-    path: Path, given: dict[str, tuple[np.ndarray, np.ndarray]], pieces: int = 1, **more: object
-) -> None:
+def write(path: Path, given: dict[str, tuple[np.ndarray, np.ndarray]], pieces: int = 1, **more: object) -> None:
     sizes = {name: 100 for name in given}
     with SpikeWriter(path, sizes, 0.1, 7, {"parameters": {"tau_m": np.float64(10.0)}}, **more) as writer:
         for part in range(pieces):
@@ -42,7 +40,7 @@ def write(
             writer.flush(100.0 * (part + 1))
 
 
-# Around one and two chunks, with and without flushes in between: the paths by which a chunk can reach the disk.
+# Around one and two chunks, with and without flushes between: all ways in which a chunk can reach the disk.
 @pytest.mark.parametrize("compress", [True, False])
 @pytest.mark.parametrize("pieces", [1, 2, 7, 40])
 @pytest.mark.parametrize("count", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK + 5])
@@ -106,13 +104,12 @@ def test_any_appends_and_flushes(tmp_path, monkeypatch, sizes, seed, data):
     path, ends = tmp_path / "any.h5", np.cumsum(sizes)
     with SpikeWriter(path, {"a": 50, "b": 50}, 0.5, seed) as writer:
         for begin, end in zip(ends - sizes, ends, strict=True):
-            writer.append(
-                data.draw(st.sampled_from("ab"), label="population"), steps[begin:end], ids[begin:end]
-            )
+            writer.append(data.draw(st.sampled_from("ab"), label="population"), steps[begin:end], ids[begin:end])
             if data.draw(st.booleans(), label="flush"):
                 writer.flush(float(end))
-                now = read_spikes(path)  # what another process sees while the run goes on
-                assert sum(map(len, now.populations.values())) == end
+                now = read_spikes(path)  # as a notebook may, while the run goes on in the same process
+                held = np.concatenate([t.steps * 1000 + t.ids for t in now.populations.values()])
+                np.testing.assert_array_equal(np.sort(held), np.sort(steps[:end] * 1000 + ids[:end]))
                 assert now.duration_ms == end
                 assert now.completed is False
     file = read_spikes(path)
@@ -183,6 +180,27 @@ def test_slots_are_reused_and_left_behind(tmp_path):
     assert max(sizes) < once + 2 * 3 * 8 * CHUNK + 100_000
     writer.close(duration_ms=1.0)
     assert (tmp_path / "often.h5").stat().st_size < 1.02 * once
+
+
+def test_what_is_committed_is_not_overwritten(tmp_path, monkeypatch):
+    # The promise behind the test above: a sealed chunk never goes where its uncompressed twin still is.
+    sealed = []
+
+    def watched(column: _Column, disk: object, first: int, old: int, values: np.ndarray) -> None:
+        slot = column.slot
+        seal(column, disk, first, old, values)
+        place = column.data.id.get_chunk_info_by_coord((first,))
+        spare = column.spare.id.get_chunk_info(0).byte_offset if slot is not None else None
+        sealed.append((slot, spare, place.byte_offset, place.byte_offset + place.size))
+
+    seal = _Column.seal
+    monkeypatch.setattr(_Column, "seal", watched)
+    write(tmp_path / "run.h5", {name: trains(4 * CHUNK, 100, per_step=3) for name in "abc"}, pieces=23)
+    moved = [one for one in sealed if one[0] is not None]
+    assert len(moved) >= 3 * 3 * 4 - 3
+    for slot, spare, begin, end in moved:
+        assert spare == slot
+        assert end <= slot or begin >= slot + 8 * CHUNK
 
 
 def test_cut_short_and_closed_twice(tmp_path):
@@ -269,9 +287,7 @@ def test_full_disk(tmp_path, monkeypatch):
     with pytest.raises(SpikesimError) as error:
         SpikeWriter(tmp_path / "run.h5", {"exc": 1}, 0.1, 1)
     one_line(error, "run.h5", "No space left", "make room")
-    assert read_spikes(tmp_path / "run.h5").populations["exc"].ids.tolist() == [
-        0
-    ]  # the old file is as it was
+    assert read_spikes(tmp_path / "run.h5").populations["exc"].ids.tolist() == [0]  # the old file is as it was
     assert [p.name for p in tmp_path.iterdir()] == ["run.h5"]
 
 

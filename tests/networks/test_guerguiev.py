@@ -1,0 +1,187 @@
+"""The segregated-dendrite network: its equations, recomputed from recorded spikes, and that it learns."""
+
+import math
+from types import SimpleNamespace
+
+import h5py
+import numpy as np
+import pytest
+
+from spikesim import AllToAll, Network, SpikesimError
+from spikesim.models.networks.guerguiev_2017 import Guerguiev2017, inverse_gaussian, weight_range
+from spikesim.models.neurons.segregated_dendrite import DendriticOutput, SegregatedDendrite
+from spikesim.models.neurons.spike_source import SpikeSource
+from spikesim.models.plasticity.plateau import PlateauRule
+from spikesim.rng import Stream
+
+
+def kappa(t, tau_L=10.0, tau_s=3.0):
+    t = np.asarray(t, dtype=float)
+    return np.where(t > 0, (np.exp(-t / tau_L) - np.exp(-t / tau_s)) / (tau_L - tau_s), 0.0)
+
+
+def sigma(v):
+    return 1.0 / (1.0 + np.exp(-v))
+
+
+def options(**changes):
+    return SimpleNamespace(**{**dict(seed=1, threads=1, precision="double", progress=False, out=None), **changes})
+
+
+def filtered(recorder, n, steps):
+    """(steps, n) potentials by direct summation of kappa over every earlier spike."""
+    found = np.zeros((steps, n))
+    for step, i in zip(recorder.steps - 1, recorder.ids, strict=True):
+        found[:, i] += kappa(np.arange(steps) - step)
+    return found
+
+
+@pytest.fixture(scope="module")
+def lesson():
+    """A 784-20-15-10 network, the spikes of one lesson, and its weights before and after."""
+    model = Guerguiev2017(hidden="20,15", eta="0.3,0.2,0.1", g_a=0.05)
+    net = Network(dt=1.0, seed=11)
+    model.build(net)
+    spikes = {p.name: net.record(p, "spikes") for p in net.populations}
+    potentials = {p.name: net.record(p, "V_m") for p in net.populations[1:]}
+    before = [(f.weights.reshape(f.source.n, -1), f.target.get("bias")) for f in model.forward]
+    pixels = 255.0 * Stream(5, "TASK", 9).uniform(784)
+    model.learn(pixels, 3, (53.0, 57.0))
+    after = [(f.weights.reshape(f.source.n, -1), f.target.get("bias")) for f in model.forward]
+    return SimpleNamespace(model=model, net=net, spikes=spikes, potentials=potentials, before=before, after=after)
+
+
+def test_one_lesson_equals_the_published_equations(lesson):
+    model, steps = lesson.model, 110
+    psp = {name: filtered(s, len(s.view), steps) for name, s in lesson.spikes.items()}
+    forward, target = slice(30, 53), slice(83, 110)
+    names = ["input", "hidden_1", "hidden_2", "output"]
+    apical = [psp["output"] @ f.weights.reshape(10, -1) for f in model.feedback]
+    for layer, (below, name) in enumerate(zip(names, names[1:], strict=False)):
+        weights, bias = lesson.before[layer]
+        basal = psp[below] @ weights + bias
+        voltage, trace = np.zeros(weights.shape[1]), []
+        for k in range(steps):
+            if name == "output":
+                on = np.arange(10) == 3
+                g_E, g_I = (on * 1.0, ~on * 1.0) if k >= 53 else (0.0, 0.0)
+                voltage = voltage + 0.6 * (basal[k] - voltage) - 0.1 * voltage + g_E * (8 - voltage) + g_I * (-8 - voltage)
+            else:
+                voltage = voltage - 0.1 * voltage + 0.6 * (basal[k] - voltage) + 0.05 * (apical[layer][k] - voltage)
+            trace.append(voltage)
+        trace = np.array(trace)
+        np.testing.assert_allclose(lesson.potentials[name].values, trace, atol=1e-10)
+        V_f = trace[forward].mean(axis=0)
+        slope = sigma(V_f) * (1 - sigma(V_f))
+        if name == "output":
+            delta = 0.6 / 0.7 * (sigma(trace[target]).mean(axis=0) - sigma(V_f)) * slope
+        else:
+            alpha_f, alpha_t = (sigma(apical[layer][phase].mean(axis=0)) for phase in (forward, target))
+            delta = 0.6 / 0.75 * (alpha_t - alpha_f) * slope
+        step = 20.0 * model.rates[layer]
+        change = np.outer(psp[below][forward].mean(axis=0), delta)
+        np.testing.assert_allclose(lesson.after[layer][0] - weights, step * change, atol=1e-12)
+        np.testing.assert_allclose(lesson.after[layer][1] - bias, step * delta, atol=1e-12)
+        assert np.abs(change).max() > 1e-4
+
+
+def test_feedback_never_learns(lesson):
+    twin = lesson.model.twin()
+    for mine, fresh in zip(lesson.model.feedback, twin.feedback, strict=True):
+        assert (mine.weights == fresh.weights).all()
+
+
+def test_initial_weights_have_the_published_range():
+    # Mean and standard deviation per fan-in, from the moments of the dendritic voltage.
+    for fan_in, sd in ((784, 0.505), (500, 0.632), (100, 1.410)):
+        mean, width = weight_range(fan_in, 200.0)
+        assert width / math.sqrt(12.0) == pytest.approx(sd, abs=5e-4)
+        assert mean == pytest.approx(2.2 / (0.05 * fan_in * 3.0))
+
+
+def test_extra_phase_length_is_inverse_gaussian():
+    x = inverse_gaussian(Stream(2, "TASK", 3), 200_000, 2.0, 1.0)
+    # Closed form: mean mu, variance mu^3 / lambda = 8; tolerance three standard errors.
+    assert x.mean() == pytest.approx(2.0, abs=3 * math.sqrt(8.0 / len(x)))
+    assert np.floor(x).mean() == pytest.approx(1.52, abs=0.03)
+    assert np.quantile(x, 0.95) == pytest.approx(7.1, abs=0.15)
+
+
+def test_one_spike_evokes_the_potential_of_unit_area():
+    net = Network(dt=0.1, seed=1)
+    source = net.add(SpikeSource(times=[1.0], ids=[0]), 1)
+    cell = net.add(SegregatedDendrite(g_b=0.6, phi_max=1e-9), 1)
+    net.connect(source, cell, AllToAll(), weight=1.0, delay=0.1, receptor="basal")
+    slow, fast = net.record(cell, "basal_L"), net.record(cell, "basal_s")
+    net.run(200.0)
+    potential = (slow.values - fast.values)[:, 0] / 7.0
+    # The spike leaves at 1.0 ms; a sample at t is the potential used in the step that ends there.
+    np.testing.assert_allclose(potential, kappa(slow.times - 1.0), atol=1e-12)
+    assert potential.sum() * 0.1 == pytest.approx(1.0, abs=1e-3)  # Riemann sum, error O(dt^2)
+    assert slow.times[potential.argmax()] - 1.0 == pytest.approx(5.16, abs=0.05)
+
+
+def test_the_teacher_drives_the_right_unit_and_silences_the_others():
+    net = Network(dt=1.0, seed=1)
+    out = net.add(DendriticOutput(bias=3.0), 2)
+    out.set(g_E=[1.0, 0.0], g_I=[0.0, 1.0])
+    net.run(200.0)
+    steady = (0.6 * 3.0 + np.array([8.0, -8.0])) / 1.7
+    np.testing.assert_allclose(out.get("V_m"), steady, rtol=1e-12)
+    np.testing.assert_allclose(200.0 * sigma(out.get("V_m")), [199.4, 5.1], atol=0.2)
+
+
+def test_the_exponential_integrator_has_the_same_steady_state():
+    for integrator in ("euler", "exponential"):
+        net = Network(dt=1.0, seed=1)
+        cell = net.add(SegregatedDendrite(bias=2.0, integrator=integrator), 1)
+        net.run(300.0)
+        assert cell.get("V_m")[0] == pytest.approx(0.6 * 2.0 / 0.7, rel=1e-12)
+
+
+def test_it_learns_real_digits(tmp_path):
+    model = Guerguiev2017(hidden=0, train_images=400, test_images=200)
+    found = model.simulate(options(out=str(tmp_path / "trained.h5")))
+    assert found["test_error_before"] > 70.0
+    assert found["test_error"] < 55.0  # ten other seeds gave 27.5 to 36.0
+    assert found["error_curve"][-1] == [400, found["test_error"]]
+    with h5py.File(tmp_path / "trained.h5") as file:
+        assert file["layer_1/weights"].shape == (784, 10)
+        assert file.attrs["seed"] == 1
+    label, answer = model.record_presentation(tmp_path / "spikes.h5", 3)
+    assert label == 0
+    assert 0 <= answer <= 9
+
+
+def test_a_run_is_reproduced_by_its_seed_and_by_any_number_of_threads():
+    found = []
+    for threads in (1, 2):
+        model = Guerguiev2017(hidden=30, train_images=5, test_images=3)
+        result = model.simulate(options(threads=threads))
+        found.append((model.forward[0].weights, result["error_curve"]))
+    assert (found[0][0] == found[1][0]).all()
+    assert found[0][1] == found[1][1]
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        (dict(hidden="x"), "hidden"),
+        (dict(hidden="-3"), "hidden"),
+        (dict(hidden="10,10,10"), "eta"),
+        (dict(hidden="10", eta="0.1"), "eta"),
+        (dict(phase=20.0), "phase"),
+        (dict(hiden=3), "hidden"),
+    ],
+)
+def test_bad_parameters_are_named(given, named):
+    with pytest.raises(SpikesimError, match=named):
+        Guerguiev2017(**given)
+
+
+def test_the_rule_asks_for_a_neuron_that_has_an_error_signal():
+    net = Network(dt=1.0, seed=1)
+    source = net.add(SpikeSource(times=[1.0], ids=[0]), 2)
+    target = net.add(SpikeSource(times=[1.0], ids=[0]), 2)
+    with pytest.raises(SpikesimError, match="delta"):
+        net.connect(source, target, AllToAll(), delay=1.0, plasticity=PlateauRule())
