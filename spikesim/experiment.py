@@ -102,6 +102,7 @@ class NetworkModel(Parameters):
         Ctrl-C.
         """
         duration = self.duration if options.time is None else options.time
+        stretches = _stretches(self.dt, duration, options.split)
         if options.out is not None:
             from spikesim.sonata import _check_place
 
@@ -109,7 +110,6 @@ class NetworkModel(Parameters):
         net = Network(
             dt=self.dt, seed=options.seed, threads=options.threads, precision=options.precision
         )
-        stretches = _stretches(net, duration, options.split)
         net.description = {"network": self.name(), "preset": self.preset, **self.values()}
         began = time.perf_counter()
         self.build(net)
@@ -164,13 +164,18 @@ def peak_rss_gb() -> float:
     return peak * (1 if sys.platform == "darwin" else 1024) / 1e9
 
 
-def _stretches(net: Network, duration: float, split: tuple[float, ...]) -> list[float]:
+def _stretches(dt: float, duration: float, split: tuple[float, ...]) -> list[float]:
     """The durations (ms) of the calls of `run`. Raises SpikesimError unless the ends ascend on the grid of dt."""
-    ends = [net._steps(end, "time") for end in (*split, duration)]
+    ends = []
+    for end in (*split, duration):
+        steps = end / dt
+        if not (0.5 < steps < 2**62 and abs(steps - round(steps)) < 1e-6 * max(1.0, steps)):
+            raise SpikesimError(f"time must be a positive multiple of dt = {dt:g} ms, not {end:g}.")
+        ends.append(round(steps))
     lengths = [end - begin for begin, end in zip([0, *ends], ends, strict=False)]
     if min(lengths) < 1:
         raise SpikesimError(f"split: the times must ascend and lie before the end of the run at {duration:g} ms.")
-    return [length * net.dt for length in lengths]
+    return [length * dt for length in lengths]
 
 
 def _sample(net: Network, neurons: list[Any], variables: tuple[str, ...]) -> dict[str, dict[str, Any]]:

@@ -74,6 +74,7 @@ class Network:
         self.description: dict[str, Any] = {}  # what files say of the network: its name, its parameters
         self.seconds = {"build": 0.0, "compile": 0.0, "run": 0.0}
         self._writers: dict[str, Any] = {}
+        self._events: set[str] = set()
         self._engine: Any = None
         self._dirty = True
 
@@ -185,6 +186,8 @@ class Network:
     def changed(self) -> None:
         """Something was added or laid out anew: the next run builds its tables again. State is kept."""
         self._dirty = True
+        self._events = {e for p in self.populations for e in p.model.events}
+        self._events |= {e for p in self.projections if p.rule is not None for e in p.rule.named_events()}
 
     def prepare(self) -> None:
         """Build and compile what `run` needs. `run` does so itself; call it to keep that out of a timing."""
@@ -266,13 +269,8 @@ class Network:
 
     def trigger(self, event: str) -> None:
         """Let every neuron model and rule that has a hook `on_<event>` apply it, now, between two steps."""
-        known = {e for p in self.populations for e in p.model.events}
-        for projection in self.projections:
-            if projection.rule is not None:
-                means = (s.mean_over for s in projection.rule.trace_specs() if s.mean_over)
-                known |= {*projection.rule.events, *(e for pair in means for e in pair)}
-        if event not in known:
-            raise unknown("this network", "event", event, known)
+        if event not in self._events:
+            raise unknown("this network", "event", event, self._events)
         self.prepare()
         self._engine.trigger(event)
 

@@ -155,6 +155,11 @@ class Rule(Parameters):
         names = tuple(name for name, trace in cls.traces.items() if trace.side == side)
         return names + (cls.post_state if side == "post" else ())
 
+    def named_events(self) -> set[str]:
+        """The events that this rule or its averaged traces react to."""
+        means = (trace.mean_over for trace in self.traces.values() if trace.mean_over is not None)
+        return {*self.events, *(event for pair in means for event in pair)}
+
     def trace_specs(self) -> tuple[TraceSpec, ...]:
         """The traces of this rule with their time constants and with what the pairing makes of them."""
         return tuple(self._spec(name, trace) for name, trace in self.traces.items())

@@ -92,7 +92,7 @@ class Population(View):
         if np.ndim(value) == 0 and isinstance(value, (int, float, np.number)):
             type(self.model).within_limits(name, float(value))
             return np.array([float(value)])
-        self._draws += 1
+        self._draws += np.ndim(value) == 0  # a distribution: each draws numbers of its own
         stream = Stream(self.network.seed, "PARAMETER", self.index * 4096 + self._draws)
         array = sample(value, self.n if n is None else n, stream, f"population {self.name!r}: {name}")
         type(self.model).within_limits(name, array)

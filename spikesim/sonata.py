@@ -78,9 +78,9 @@ class _Column:
             self.extend(disk, first, old, values)
             self.slot = None
             return
-        whole = np.zeros(CHUNK, self.dtype)
+        whole, slot = np.zeros(CHUNK, self.dtype), self.slot
         whole[: len(values)] = values
-        if self.slot is not None:
+        if slot is not None:
             if self.spare is None:
                 self.spare = self.file.create_dataset(
                     self.spare_name, (0,), self.dtype, chunks=(CHUNK,), maxshape=(None,)
@@ -90,12 +90,22 @@ class _Column:
             self.spare.id.write_direct_chunk((0,), whole.tobytes())  # the bytes that are there already
             self.slot = None
         shuffled = whole.view(np.uint8).reshape(CHUNK, 8).T.tobytes()
-        self._put(first, len(values), zlib.compress(shuffled, GZIP), filter_mask=0)
+        try:
+            self._put(first, len(values), zlib.compress(shuffled, GZIP), filter_mask=0)
+        except OSError:  # no room for it: back to the slot, which needs none
+            if slot is not None and self.spare is not None:
+                self.spare.id.set_extent((0,))
+                self._put(first, len(values), whole.tobytes(), filter_mask=0b11)
+            raise
 
     def _put(self, first: int, count: int, raw: bytes, filter_mask: int) -> None:
         """Write the chunk that begins at row `first` as it is to lie on disk; `count` of its rows hold."""
         self.data.id.set_extent((first + count,))
-        self.data.id.write_direct_chunk((first,), raw, filter_mask=filter_mask)
+        try:
+            self.data.id.write_direct_chunk((first,), raw, filter_mask=filter_mask)
+        except OSError:
+            self.data.id.set_extent((first,))
+            raise
         # HDF5 remembers the filters of the chunk it met last, and does not learn of this one's. A reader in
         # this very process shares that memory; closing the dataset clears it.
         self.data.id.close()
@@ -184,6 +194,7 @@ class SpikeWriter:
             with contextlib.suppress(OSError):
                 new.unlink()
             raise SpikesimError(_cannot_write(self.path, error)) from None
+        self._failed = False
         self._about = self._file["spikesim"]
         self._populations = {name: _Population(self._file, name, float(dt)) for name in populations}
 
@@ -192,6 +203,8 @@ class SpikeWriter:
         steps, ids = np.asarray(steps), np.asarray(ids)
         if steps.shape != ids.shape or steps.ndim != 1:
             raise ValueError(f"steps and ids are two rows of one length, not {steps.shape} and {ids.shape}")
+        if self._failed:
+            raise RunError(f"{self.path} could not be written to before; it holds what it held then.")
         population, done = self._populations[name], 0
         while done < len(steps):
             here = slice(population.count, min(CHUNK, population.count + len(steps) - done))
@@ -207,7 +220,12 @@ class SpikeWriter:
                         self._file.flush()
 
     def flush(self, duration_ms: float) -> None:
-        """Bring to disk all spikes so far; the run is `duration_ms` old. A kill later loses none of them."""
+        """Bring to disk all spikes so far; the run is `duration_ms` old. A kill later loses none of them.
+
+        Does nothing after a failure, which was reported when it happened.
+        """
+        if self._failed:
+            return
         with self._told():
             for population in self._populations.values():
                 population.save(self._disk)
@@ -218,22 +236,30 @@ class SpikeWriter:
         """Finish the file. Not `completed` marks a run that was cut short; a second call does nothing."""
         if not self._file:
             return
-        with self._told():
-            if duration_ms is not None:
-                self._about.attrs.modify("duration_ms", np.float64(duration_ms))
-            had_slots = "spare" in self._about or any(p.saved for p in self._populations.values())
-            for population in self._populations.values():
-                if population.count:
-                    population.seal(self._disk)
-            self._file.flush()
-            if "spare" in self._about:
-                del self._about["spare"]
-            self._about.attrs["ended"] = _now()
-            self._about.attrs.modify("completed", np.bool_(completed))
-            self._disk.close()
-            self._file.close()
-            if had_slots and self.path.stat().st_size < _SMALL:
-                _squeeze(self.path)
+        had_slots = "spare" in self._about or any(p.saved for p in self._populations.values())
+        try:
+            if not self._failed:  # else what is on disk is all that there is room for
+                with self._told():
+                    self._finish(completed, duration_ms)
+        finally:
+            with contextlib.suppress(OSError, RuntimeError):
+                self._disk.close()
+                self._file.close()
+        if had_slots and not self._failed and self.path.stat().st_size < _SMALL:
+            _squeeze(self.path)
+
+    def _finish(self, completed: bool, duration_ms: float | None) -> None:
+        if duration_ms is not None:
+            self._about.attrs.modify("duration_ms", np.float64(duration_ms))
+        for population in self._populations.values():
+            if population.count:
+                population.seal(self._disk)
+        self._file.flush()
+        if "spare" in self._about:
+            del self._about["spare"]
+        self._about.attrs["ended"] = _now()
+        self._about.attrs.modify("completed", np.bool_(completed))
+        self._file.flush()
 
     def __enter__(self) -> SpikeWriter:
         return self
@@ -246,6 +272,7 @@ class SpikeWriter:
         try:
             yield
         except OSError as error:
+            self._failed = True
             raise RunError(_cannot_write(self.path, error)) from error
 
 

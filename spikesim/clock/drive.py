@@ -58,8 +58,10 @@ def once() -> Any:
 
         @njit(nogil=True, cache=cache, error_model="numpy")
         def run(function, contexts, step):
+            before = flush_denormals()
             for k in range(len(contexts)):
                 call(function, contexts[k], step)
+            restore_denormals(before)
 
         run(0, np.zeros(0, dtype=np.int64), 0)  # compiles it now
         return run

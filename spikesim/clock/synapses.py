@@ -28,6 +28,8 @@ class TraceBlock:
         network, n, m = projection.network, population.n_padded, len(specs)
         self.population, self.specs, self.side, self.arrays = population, specs, side, projection.arrays
         self.averaged = any(spec.mean_over for spec in specs)
+        self.opens = {spec.mean_over[0] for spec in specs if spec.mean_over}
+        self.closes = {spec.mean_over[1] for spec in specs if spec.mean_over}
         self.decay, self.bump = np.zeros((2, max(m, 1))), np.zeros((2, max(m, 1)))
         self.keep = np.array([spec.keep for spec in specs] or [1.0])
         for k, spec in enumerate(specs):
@@ -61,12 +63,10 @@ class TraceBlock:
     def trigger(self, event: str) -> None:
         """Begin or end the averaging of the traces whose `mean_over` names this event."""
         a = self.arrays
-        opens = {spec.mean_over[0] for spec in self.specs if spec.mean_over}
-        closes = {spec.mean_over[1] for spec in self.specs if spec.mean_over}
-        if event in opens:
+        if event in self.opens:
             a[f"{self.side}/total"][...] = 0.0
             a[f"{self.side}/steps"][0], a[f"{self.side}/open"][0] = 0, 1
-        elif event in closes and a[f"{self.side}/open"][0]:
+        elif event in self.closes and a[f"{self.side}/open"][0]:
             a[f"{self.side}/open"][0] = 0
             np.divide(a[f"{self.side}/total"], max(1, a[f"{self.side}/steps"][0]), out=a[f"{self.side}/mean"])
 

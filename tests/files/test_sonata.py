@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spikesim.errors import RunError, SpikesimError
+from spikesim.errors import SpikesimError
 from spikesim.sonata import CHUNK, SpikeWriter, _Column, read_spikes, spikes_digest
 
 
@@ -269,20 +269,53 @@ def test_no_permission(tmp_path, monkeypatch):
     one_line(error, "run.h5", "permissions")
 
 
-def test_full_disk(tmp_path, monkeypatch):
-    full = OSError(28, "No space left on device")
+FULL = """
+import resource, signal, sys, numpy as np
+from spikesim.errors import RunError
+from spikesim.sonata import SpikeWriter
+path, limit, per = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+writer = SpikeWriter(path, {"e": per}, 0.1, 7)
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+ids, step = np.arange(per), 0
+try:
+    while True:
+        step += 1
+        writer.append("e", np.full(per, step), ids)
+        writer.flush(step * 0.1)
+except RunError as error:
+    print(step - 1, error)
+writer.close(completed=False)
+"""
 
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a file's size can be limited on POSIX only")
+@pytest.mark.parametrize("limit", [1_000_000, 2_700_000, 2_750_000, 3_333_333])
+@pytest.mark.parametrize("per", [500, 5000, 70_000])
+def test_full_disk_during_a_run(tmp_path, limit, per):
+    arguments = [sys.executable, "-c", FULL, str(tmp_path / "full.h5"), str(limit), str(per)]
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stderr == ""
+    said = done.stdout.splitlines()
+    assert len(said) == 1
+    blocks = int(said[0].split()[0])
+    assert "cannot be written (File too large)" in said[0]
+    file = read_spikes(tmp_path / "full.h5")
+    assert file.completed is False
+    steps, times, ids = file.populations["e"]
+    assert len(steps) >= blocks * per
+    index = np.arange(len(steps))
+    np.testing.assert_array_equal(steps, index // per + 1)
+    np.testing.assert_array_equal(ids, index % per)
+    np.testing.assert_array_equal(times, steps * 0.1)
+
+
+def test_full_disk_at_the_start(tmp_path, monkeypatch):
     def no_room(*_: object) -> None:
-        raise full
+        raise OSError(28, "No space left on device")
 
-    writer = SpikeWriter(tmp_path / "run.h5", {"exc": 1}, 0.1, 1)
-    writer.append("exc", np.array([1]), np.array([0]))
-    monkeypatch.setattr("spikesim.sonata._Column.extend", no_room)
-    with pytest.raises(RunError) as error:
-        writer.flush(1.0)
-    one_line(error, "run.h5", "No space left")
-    monkeypatch.undo()
-    writer.close()
+    with SpikeWriter(tmp_path / "run.h5", {"exc": 1}, 0.1, 1) as writer:
+        writer.append("exc", np.array([1]), np.array([0]))
     monkeypatch.setattr("spikesim.sonata._skeleton", no_room)
     with pytest.raises(SpikesimError) as error:
         SpikeWriter(tmp_path / "run.h5", {"exc": 1}, 0.1, 1)
