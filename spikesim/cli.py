@@ -113,9 +113,7 @@ def list_(name: str | None, as_json: bool) -> None:
 @click.option("--rule", "rule_name", required=True, metavar="RULE", help="A plasticity rule, or FILE.py:Class.")
 @click.option("--out", metavar="PATH", help="A .csv, .json, .png, .pdf or .svg file, or a folder for csv and png.")
 @_options("set", "json", "quiet")
-def protocol(
-    name: str, rule_name: str, out: str | None, settings: tuple[str, ...], as_json: bool, quiet: bool
-) -> None:
+def protocol(name: str, rule_name: str, out: str | None, settings: tuple[str, ...], as_json: bool, quiet: bool) -> None:
     """Put a plasticity rule through the published experiment NAME."""
     from spikesim.registry import find
     from spikesim.settings import share_out
@@ -154,9 +152,7 @@ def make_folder(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SpikesimError(
-            f"{path}: no folder can be made there ({error.strerror}); choose another place."
-        ) from None
+        raise SpikesimError(f"{path}: no folder can be made there ({error.strerror}); choose another place.") from None
 
 
 def check_writable(path: Path) -> None:

@@ -29,6 +29,10 @@ def make_projection(
         raise SpikesimError(f"{label}: plasticity is a rule such as PairSTDP(), not {plasticity!r}.")
     if not 0.0 <= dendritic_delay_fraction <= 1.0:
         raise SpikesimError(f"{label}: dendritic_delay_fraction is from 0 to 1, not {dendritic_delay_fraction!r}.")
+    if pre.model.graded:
+        if plasticity is not None:
+            raise SpikesimError(f"{label}: {type(pre.model).__name__} emits a current; only spikes change weights.")
+        receptor = receptor or "current"
     _check_receptor(label, post, receptor, plastic=plasticity is not None)
     if hasattr(rule, "tocoo"):
         rule = from_sparse(rule)
@@ -46,19 +50,16 @@ def make_projection(
     weights = sample(np.ravel(weight) if np.ndim(weight) == 2 else weight, n, Stream(network.seed, "WEIGHT", index),
                      f"{label}: weight")  # fmt: skip
     steps = delay_steps(delay, n, network, index, label)
-    receptors = _receptors(post, receptor, weights, label)
+    receptors = receptors_for(post, receptor, weights)
     projection = Projection(
         network, index, pre, post,
         sources=np.asarray(sources, dtype=np.int32), targets=np.asarray(targets, dtype=np.int32),
         weights=weights.astype(network.dtype), delay_steps=steps, receptors=receptors, rule=plasticity,
-        dendritic_delay_fraction=float(dendritic_delay_fraction), dense=False,
+        dendritic_delay_fraction=float(dendritic_delay_fraction), dense=False, receptor=receptor,
     )  # fmt: skip
     if plasticity is not None:
         check_rule(projection)
-        if np.ndim(receptors):
-            raise SpikesimError(f"{label}: plastic weights of both signs; make two projections, or give a receptor.")
-        if post.model.conductance and (weights < 0).any():
-            raise SpikesimError(f"{label}: plastic conductances must not be negative; use receptor='inhibitory'.")
+        check_plastic_weights(projection, weights)
     return projection
 
 
@@ -86,7 +87,7 @@ def _check_receptor(label: str, post: Population, receptor: str | None, plastic:
                             "may end on a source, and only on a SpikeSource.")  # fmt: skip
 
 
-def _receptors(post: Population, receptor: str | None, weights: Any, label: str) -> Any:
+def receptors_for(post: Population, receptor: str | None, weights: Any) -> Any:
     """The number of the receptor of all synapses, or one for each where the sign of the weight selects it."""
     if receptor is not None:
         return post.model.receptors.index(receptor)
@@ -115,21 +116,37 @@ def _dense(
     n = pre.n * post.n
     weight = np.ravel(weight) if np.ndim(weight) == 2 else weight
     weights = sample(weight, n, Stream(network.seed, "WEIGHT", index), f"{label}: weight")
-    receptors = _receptors(post, receptor, weights, label)
-    if np.ndim(receptors):
-        return None
+    receptors = receptors_for(post, receptor, weights)
+    if np.ndim(receptors) or (post.model.conductance and (weights < 0).any()):
+        return None  # rows of a matrix are added as they are, to one receptor
     matrix = np.zeros((pre.n, post.n_padded), dtype=network.dtype)
     matrix[:, : post.n] = weights.reshape(pre.n, post.n)
-    if post.model.conductance:
-        matrix = np.abs(matrix)
     projection = Projection(
         network, index, pre, post, sources=None, targets=None, weights=matrix,
         delay_steps=delay_steps(delay, 1, network, index, label)[0], receptors=receptors, rule=plasticity,
-        dendritic_delay_fraction=1.0, dense=True,
+        dendritic_delay_fraction=1.0, dense=True, receptor=receptor,
     )  # fmt: skip
     if plasticity is not None:
         check_rule(projection)
+        check_plastic_weights(projection, weights)
     return projection
+
+
+def check_plastic_weights(projection: Projection, weights: Any) -> None:
+    """Raise SpikesimError for weights that the rule would clip at once, or that no plastic synapse can have."""
+    rule, post, label = projection.rule, projection.target, repr(projection)
+    assert rule is not None
+    if rule.bounds != "none" and weights.size:
+        low, high = float(weights.min()), float(weights.max())
+        if low < rule.w_min or high > rule.w_max:
+            raise SpikesimError(
+                f"{label}: weights from {low:g} to {high:g} are outside w_min = {rule.w_min:g} ... w_max = "
+                f"{rule.w_max:g}; give {type(rule).__name__} w_min and w_max (and w_ref) in the unit of the weights."
+            )
+    if np.ndim(receptors_for(post, projection.receptor, weights)):
+        raise SpikesimError(f"{label}: plastic weights of both signs; make two projections, or give a receptor.")
+    if post.model.conductance and (weights < 0).any():
+        raise SpikesimError(f"{label}: plastic conductances must not be negative; use receptor='inhibitory'.")
 
 
 def check_rule(projection: Projection) -> None:

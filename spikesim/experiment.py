@@ -107,9 +107,7 @@ class NetworkModel(Parameters):
             from spikesim.sonata import _check_place
 
             _check_place(Path(os.path.realpath(options.out)))  # before the work, not after it
-        net = Network(
-            dt=self.dt, seed=options.seed, threads=options.threads, precision=options.precision
-        )
+        net = Network(dt=self.dt, seed=options.seed, threads=options.threads, precision=options.precision)
         net.description = {"network": self.name(), "preset": self.preset, **self.values()}
         began = time.perf_counter()
         self.build(net)

@@ -195,11 +195,11 @@ class Network:
             return
         from spikesim.clock.engine import ClockEngine  # late, so that `import spikesim` stays light
 
+        self._open_writers()  # before anything compiles: a path that cannot be written is told at once
         if self._engine is not None:
             self._engine.close()
         self._engine = ClockEngine(self)
         self._dirty = False
-        self._open_writers()
 
     def run(self, duration: float, *, progress: bool = False) -> None:
         """Run for `duration` ms. `progress` shows a bar if stderr is a terminal.
@@ -325,6 +325,8 @@ class Network:
             if isinstance(recorder, SpikeRecorder) and recorder.to is not None:
                 streams.setdefault(recorder.to, []).append(recorder)
         for path, recorders in streams.items():
+            if len({r.population.name for r in recorders}) < len(recorders):
+                raise SpikesimError(f"{path}: one population has two spike recorders for this file; keep one of them.")
             if path not in self._writers:
                 sizes = {r.population.name: r.population.n for r in recorders}
                 self._writers[path] = SpikeWriter(path, sizes, self.dt, self.seed, self._provenance())

@@ -24,7 +24,7 @@ numbers; the engine compiles them, and the reference simulator calls them as the
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -145,6 +145,9 @@ class Neuron(Parameters):
     @classmethod
     def validate(cls, p: Any, dt: float) -> None:
         """Raise SpikesimError for parameters that make no sense together or at this dt (ms)."""
+
+    def check_set(self, names: Iterable[str]) -> None:
+        """Raise SpikesimError if one of these parameters must not be set any more."""
 
     def changes(self, dt: float) -> np.ndarray:
         """The steps at which the constants change by themselves; `at_step` then gives the parameters."""

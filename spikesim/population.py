@@ -132,6 +132,7 @@ class Population(View):
             self.network.changed()
             return
         whole = len(ids) == self.n
+        self.model.check_set(values)
         new_values, new_state = dict(self.values), {}
         for name, value in values.items():
             state = type(self.model)._state_name(name)

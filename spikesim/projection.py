@@ -30,12 +30,12 @@ class Projection:
     def __init__(
         self, network: Network, index: int, source: Population, target: Population, *,
         sources: Any, targets: Any, weights: Any, delay_steps: Any, receptors: Any,
-        rule: Rule | None, dendritic_delay_fraction: float, dense: bool,
+        rule: Rule | None, dendritic_delay_fraction: float, dense: bool, receptor: str | None,
     ) -> None:  # fmt: skip
         self.network, self.index, self.source, self.target = network, index, source, target
         self.rule, self.dendritic_delay_fraction, self.dense = rule, dendritic_delay_fraction, dense
         self._sources, self._targets = sources, targets
-        self._delay_steps, self._receptors = delay_steps, receptors
+        self._delay_steps, self._receptors, self.receptor = delay_steps, receptors, receptor
         self.arrays: dict[str, Any] = {"weights": weights}
         self.runtime: Any = None  # what the engine keeps for a plastic projection
 
@@ -72,7 +72,17 @@ class Projection:
 
     @weights.setter
     def weights(self, values: Any) -> None:
+        from spikesim.connecting import check_plastic_weights, receptors_for
+
         values = self._checked(values)
+        receptors = receptors_for(self.target, self.receptor, values)
+        if self.rule is not None:
+            check_plastic_weights(self, values)
+        elif self.dense and np.ndim(receptors):
+            raise SpikesimError(f"{self!r}: a weight matrix has one receptor, so weights of one sign; give a receptor.")
+        if not np.array_equal(receptors, self._receptors):
+            self._receptors = receptors  # the sign of the weights selects it
+            self.network.changed()
         if self.dense:
             self.arrays["weights"][:, : self.target.n] = values.reshape(self.source.n, self.target.n)
             return

@@ -9,9 +9,7 @@ from spikesim.errors import SpikesimError, unknown
 from spikesim.parameters import Parameters
 
 
-def share_out(
-    settings: Sequence[str], owners: Mapping[str, type[Parameters]]
-) -> dict[str, dict[str, Any]]:
+def share_out(settings: Sequence[str], owners: Mapping[str, type[Parameters]]) -> dict[str, dict[str, Any]]:
     """owner -> parameter -> value, from words like "tau_plus=16.8" or "rule.tau_plus=16.8".
 
     `owners` are the things that can be set, by the prefix that tells them apart ("rule", "protocol"). A value is

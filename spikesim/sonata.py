@@ -23,6 +23,7 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -78,9 +79,9 @@ class _Column:
             self.extend(disk, first, old, values)
             self.slot = None
             return
-        whole, slot = np.zeros(CHUNK, self.dtype), self.slot
+        whole = np.zeros(CHUNK, self.dtype)
         whole[: len(values)] = values
-        if slot is not None:
+        if self.slot is not None:
             if self.spare is None:
                 self.spare = self.file.create_dataset(
                     self.spare_name, (0,), self.dtype, chunks=(CHUNK,), maxshape=(None,)
@@ -90,22 +91,12 @@ class _Column:
             self.spare.id.write_direct_chunk((0,), whole.tobytes())  # the bytes that are there already
             self.slot = None
         shuffled = whole.view(np.uint8).reshape(CHUNK, 8).T.tobytes()
-        try:
-            self._put(first, len(values), zlib.compress(shuffled, GZIP), filter_mask=0)
-        except OSError:  # no room for it: back to the slot, which needs none
-            if slot is not None and self.spare is not None:
-                self.spare.id.set_extent((0,))
-                self._put(first, len(values), whole.tobytes(), filter_mask=0b11)
-            raise
+        self._put(first, len(values), zlib.compress(shuffled, GZIP), filter_mask=0)
 
     def _put(self, first: int, count: int, raw: bytes, filter_mask: int) -> None:
         """Write the chunk that begins at row `first` as it is to lie on disk; `count` of its rows hold."""
         self.data.id.set_extent((first + count,))
-        try:
-            self.data.id.write_direct_chunk((first,), raw, filter_mask=filter_mask)
-        except OSError:
-            self.data.id.set_extent((first,))
-            raise
+        self.data.id.write_direct_chunk((first,), raw, filter_mask=filter_mask)
         # HDF5 remembers the filters of the chunk it met last, and does not learn of this one's. A reader in
         # this very process shares that memory; closing the dataset clears it.
         self.data.id.close()
@@ -238,7 +229,7 @@ class SpikeWriter:
             return
         had_slots = "spare" in self._about or any(p.saved for p in self._populations.values())
         try:
-            if not self._failed:  # else what is on disk is all that there is room for
+            if not self._failed:
                 with self._told():
                     self._finish(completed, duration_ms)
         finally:
@@ -261,6 +252,11 @@ class SpikeWriter:
         self._about.attrs.modify("completed", np.bool_(completed))
         self._file.flush()
 
+    def _abandon(self) -> None:
+        """Leave the file as of its last commit, as a kill would: what HDF5 still means to write goes nowhere."""
+        with contextlib.suppress(OSError), tempfile.TemporaryFile() as nowhere:
+            os.dup2(nowhere.fileno(), self._file.id.get_vfd_handle())
+
     def __enter__(self) -> SpikeWriter:
         return self
 
@@ -273,6 +269,7 @@ class SpikeWriter:
             yield
         except OSError as error:
             self._failed = True
+            self._abandon()
             raise RunError(_cannot_write(self.path, error)) from error
 
 

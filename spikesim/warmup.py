@@ -25,8 +25,11 @@ def compile_all(precision: str, note: Callable[[str], None]) -> float:
 def _jobs(precision: str) -> Iterator[tuple[str, Callable[[], Any]]]:
     for name, kind in discover("network").items():
         if kind.small:
-            yield name, lambda kind=kind: kind(**kind.small).simulate(
-                RunOptions(time=10.0, seed=0, precision=precision, quiet=True)
+            yield (
+                name,
+                lambda kind=kind: kind(**kind.small).simulate(
+                    RunOptions(time=10.0, seed=0, precision=precision, quiet=True)
+                ),
             )
     for name, neuron in discover("neuron").items():
         yield name, lambda neuron=neuron: _neuron(neuron, precision)

@@ -124,6 +124,24 @@ def test_plot(spike_file, tmp_path):
     assert figure.read_bytes().startswith(b"\x89PNG")
 
 
+def test_demo_writes_what_it_lists(tmp_path):
+    folder = tmp_path / "demo"
+    result = call("demo", "--images", 40, "--seed", 1, "--threads", 2, "--out", folder)
+    assert result.exit_code == 0, result.stderr
+    written = sorted(folder.iterdir())
+    assert {p.suffix for p in written} == {".csv", ".png", ".h5", ".json"}
+    assert all(str(path) in result.stdout for path in written)
+    results = json.loads((folder / "results.json").read_text())
+    assert results["triplets"]["error"]["TripletSTDP"] < results["triplets"]["error"]["PairSTDP"]
+    assert 0.0 <= results["digits"]["test_error"] <= 100.0
+    about = file_info(folder / "presentation.h5")
+    assert about["completed"]
+    assert about["duration_ms"] == 500.0
+    assert about["populations"]["input"]["spikes"] > 0
+    again = told("demo", "--images", 40, "--seed", 1, "--threads", 1, "--out", folder)
+    assert again["digits"]["test_error"] == results["digits"]["test_error"]
+
+
 def test_list_names_everything_and_describes_each():
     from spikesim.registry import discover
 

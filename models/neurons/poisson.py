@@ -49,6 +49,10 @@ class PoissonSource(Neuron):
                 f"step of {dt:g} ms; at most {cls.MOST:g} are allowed. Use a smaller dt or more sources."
             )
 
+    def check_set(self, names):
+        if self.table is not None and "rate" in names:
+            raise SpikesimError("PoissonSource: its rate follows a table over time; add a new source to change it.")
+
     def changes(self, dt):
         return np.maximum(np.rint(self.times / dt).astype(np.int64), 0)
 

@@ -1,0 +1,146 @@
+"""Results do not depend on threads, on how `run` is split, or on who watches: to the last bit."""
+
+import numpy as np
+import pytest
+
+import spikesim as ss
+from spikesim.models.neurons.current_sources import NoiseSource
+from spikesim.models.neurons.lif import LIF
+from spikesim.models.neurons.lif_cond import LIFCond
+from spikesim.models.neurons.poisson import PoissonSource
+from spikesim.models.plasticity.pair_stdp import PairSTDP
+from spikesim.models.plasticity.triplet_stdp import TripletSTDP
+
+DT = 0.5
+DURATION = 150.0
+
+
+class Case:
+    """Sources, currents and conductances, static, dense and plastic synapses; sizes that no vector divides."""
+
+    def __init__(self, threads=1, precision="double", watched=True):
+        net = self.net = ss.Network(dt=DT, seed=2024, threads=threads, precision=precision)
+        source = net.add(PoissonSource(rate=ss.Uniform(20.0, 120.0)), 53, name="source")
+        lif = self.lif = net.add(LIF(V_m=ss.Uniform(-70.0, -55.0), tau_m=ss.Normal(10.0, 1.0)), 101, name="lif")
+        cond = net.add(LIFCond(tau_syn_ex=2.0), 37, name="cond")
+        noise = net.add(NoiseSource(mean=150.0, std=200.0), 3, name="noise")
+        delay = ss.Uniform(DT, 6.0)
+        pair = PairSTDP(a_plus=0.05, a_minus=0.06, w_ref=60.0, w_max=200.0, pairing="nearest_reduced")
+        triplet = TripletSTDP(w_ref=60.0, w_max=200.0)
+        for rule, fraction in ((pair, 0.4), (triplet, 1.0), (triplet, 0.0)):
+            net.connect(source, lif, ss.FixedProbability(0.2), weight=ss.Normal(60.0, 6.0), delay=delay,
+                        plasticity=rule, dendritic_delay_fraction=fraction)  # fmt: skip
+        net.connect(lif, lif, ss.FixedIndegree(10), weight=ss.Normal(10.0, 40.0), delay=delay)
+        net.connect(lif, cond, ss.FixedIndegree(20), weight=ss.Lognormal(0.0, 1.0), delay=delay)
+        net.connect(source, cond, ss.AllToAll(), weight=ss.Uniform(0.0, 0.5), delay=1.5)
+        net.connect(noise, lif, ss.FixedIndegree(1), delay=1.0, receptor="current")
+        self.spikes = [net.record(p, "spikes") for p in (source, lif, cond)]
+        self.potentials = [net.record(p, "V_m", every=1.0) for p in (lif[::3], cond)] if watched else []
+        if watched:
+            net.record(lif, "rate", every=10.0)
+            net.record(net.projections[0], "weights", every=35.0)
+
+    def result(self, potentials=True):
+        """Everything that must be the same, as bytes."""
+        found = [array for r in self.spikes for array in (r.steps, r.ids)]
+        found += [p.weights for p in self.net.projections]
+        found += [self.net.populations[k].get("V_m") for k in (1, 2)]
+        if potentials:
+            found += [r.values for r in self.potentials]
+        return [np.ascontiguousarray(array).tobytes() for array in found]
+
+
+@pytest.fixture(scope="module", params=["double", "single"])
+def whole(request):
+    """(precision, the case run in one go on one thread)"""
+    case = Case(precision=request.param)
+    case.net.run(DURATION)
+    assert min(len(spikes) for spikes in case.spikes) > 100
+    return request.param, case
+
+
+@pytest.mark.parametrize("threads", [2, 3, 7])
+def test_threads(whole, threads):
+    precision, expected = whole
+    case = Case(threads, precision)
+    case.net.run(DURATION)
+    assert case.result() == expected.result()
+
+
+@pytest.mark.parametrize("pieces", [[0.5] * 20, [7.0, 0.5, 100.0], [75.0], [149.5]], ids=len)
+@pytest.mark.parametrize("threads", [1, 3])
+def test_split_runs(whole, threads, pieces):
+    precision, expected = whole
+    case = Case(threads, precision)
+    for piece in [*pieces, DURATION - sum(pieces)]:
+        case.net.run(piece)
+    assert case.net.time == DURATION
+    assert case.result() == expected.result()
+
+
+def test_unwatched(whole):
+    precision, expected = whole
+    case = Case(2, precision, watched=False)
+    case.net.run(DURATION)
+    assert case.result() == expected.result(potentials=False)
+
+
+def test_reading_changes_nothing(whole):
+    precision, expected = whole
+    case = Case(2, precision)
+    for _ in range(30):
+        case.net.run(DURATION / 30)
+        case.result()
+        case.net.store()
+    assert case.result() == expected.result()
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_what_is_added_between_runs_keeps_spikes_in_flight(whole, threads):
+    precision, expected = whole
+    case = Case(threads, precision)
+    net = case.net
+    net.run(50.0)
+    late = net.record(case.lif[5:8], "V_m")
+    net.run(20.0)
+    # A longer delay and a shorter block lay all rings out anew, while spikes of up to 6 ms are on their way.
+    other = net.add(LIF(), 19, name="other")
+    net.run(3.0)
+    net.connect(case.lif, other, ss.FixedIndegree(5), weight=100.0, delay=ss.Uniform(0.5, 40.0))
+    net.run(DURATION - 73.0)
+    assert len(late.times) == (DURATION - 50.0) / DT
+    assert late.times[0] == 50.0 + DT
+    count = len(expected.net.projections)
+    assert len(net.projections) == count + 1
+    net.projections.pop()
+    assert case.result() == expected.result()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_store_and_restore(whole, threads):
+    precision, expected = whole
+    case = Case(threads, precision, watched=False)
+    net = case.net
+    net.run(60.0)
+    state = net.store()
+    before = [len(s) for s in case.spikes]
+    net.run(DURATION - 60.0)
+    once = case.result()
+    assert once == expected.result(potentials=False)
+    ends = [len(s) for s in case.spikes]
+    net.restore(state)
+    assert net.time == 60.0
+    net.run(DURATION - 60.0)
+    for spikes, first, end in zip(case.spikes, before, ends, strict=True):
+        np.testing.assert_array_equal(spikes.steps[end:], spikes.steps[first:end])
+        np.testing.assert_array_equal(spikes.ids[end:], spikes.ids[first:end])
+    assert case.result()[6:] == once[6:]  # weights and potentials
+
+
+def test_another_seed_is_another_result(whole):
+    _, expected = whole
+    net = ss.Network(dt=DT, seed=2025)
+    source = net.add(PoissonSource(rate=70.0), 53, name="source")
+    spikes = net.record(source, "spikes")
+    net.run(DURATION)
+    assert spikes.steps.tobytes() != expected.spikes[0].steps.tobytes()
