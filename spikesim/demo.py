@@ -16,7 +16,7 @@ from typing import Any
 
 from spikesim.cli import check_writable, make_folder, plain
 
-HIDDEN, IMAGES, TESTED = 500, 3000, 500
+HIDDEN, IMAGES, TESTED = 500, 6000, 1000
 MODELS = (("PairSTDP", "bi_poo_2001"), ("TripletSTDP", "hippocampal_full_all_to_all"))
 FILES = {
     "triplets_csv": "triplets.csv",

@@ -184,7 +184,7 @@ class StateRecorder(_Sampled):
     @property
     def times(self) -> NDArray[np.floating[Any]]:
         """(samples,) ms."""
-        return (self._first + np.arange(len(self._all()))) * float(self.every * self.population.network.dt)
+        return (self._first + np.arange(len(self._all()))) * self.every * float(self.population.network.dt)
 
 
 class RateRecorder(_Sampled):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
-from spikesim.connectors import FixedIndegree, OneToOne
-from spikesim.errors import SpikesimError
+from spikesim.connectors import OneToOne
 from spikesim.experiment import RunOptions
 from spikesim.network import Network
 from spikesim.registry import discover
@@ -23,42 +23,36 @@ def compile_all(precision: str, note: Callable[[str], None]) -> float:
 
 
 def _jobs(precision: str) -> Iterator[tuple[str, Callable[[], Any]]]:
-    for name, kind in discover("network").items():
-        if kind.small:
-            yield (
-                name,
-                lambda kind=kind: kind(**kind.small).simulate(
-                    RunOptions(time=10.0, seed=0, precision=precision, quiet=True)
-                ),
-            )
+    options = RunOptions(time=10.0, seed=0, precision=precision, quiet=True)
+    for name, network in discover("network").items():
+        if network.small:  # type: ignore[attr-defined]
+            yield name, partial(_network, network, options)
     for name, neuron in discover("neuron").items():
-        yield name, lambda neuron=neuron: _neuron(neuron, precision)
+        yield name, partial(_neuron, neuron, precision)
     for name, rule in discover("rule").items():
-        if not rule.events and not rule.post_state:
-            yield name, lambda rule=rule: _rule(rule, precision)
+        if not rule.events and not rule.post_state:  # type: ignore[attr-defined]
+            yield name, partial(_rule, rule, precision)
+
+
+def _network(network: Any, options: RunOptions) -> None:
+    network(**network.small).simulate(options)
 
 
 def _neuron(model: Any, precision: str) -> None:
-    net = Network(seed=0, precision=precision)
-    population = net.add(model(), 1)
-    if not model.graded:
-        net.record(population, "spikes")
-    for variable in list(model.state)[:1]:
-        net.record(population, variable)
-    with net:
+    """One neuron with its spikes and its first state variable recorded."""
+    with Network(seed=0, precision=precision) as net:
+        population = net.add(model(), 1)
+        if not model.graded:
+            net.record(population, "spikes")
+        for variable in list(model.state)[:1]:
+            net.record(population, variable)
         net.prepare()
 
 
 def _rule(rule: Any, precision: str) -> None:
     """Synapses with the rule between neurons of the first model that can end one."""
-    net = Network(seed=0, precision=precision)
-    target = next(n for n in discover("neuron").values() if n.receptors and not n.conductance)
-    population = net.add(target(), 2)
-    start = rule.w_start
-    net.connect(population, population, OneToOne(), weight=start, plasticity=rule())
-    try:
-        net.connect(population, population, FixedIndegree(1), weight=start)
-        with net:
-            net.prepare()
-    except SpikesimError:
-        pass
+    target = next(n for n in discover("neuron").values() if n.receptors and not n.conductance)  # type: ignore
+    with Network(seed=0, precision=precision) as net:
+        population = net.add(target(), 2)
+        net.connect(population, population, OneToOne(), weight=rule.w_start, plasticity=rule())
+        net.prepare()

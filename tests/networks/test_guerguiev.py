@@ -65,7 +65,9 @@ def test_one_lesson_equals_the_published_equations(lesson):
             if name == "output":
                 on = np.arange(10) == 3
                 g_E, g_I = (on * 1.0, ~on * 1.0) if k >= 53 else (0.0, 0.0)
-                voltage = voltage + 0.6 * (basal[k] - voltage) - 0.1 * voltage + g_E * (8 - voltage) + g_I * (-8 - voltage)
+                voltage = (
+                    voltage + 0.6 * (basal[k] - voltage) - 0.1 * voltage + g_E * (8 - voltage) + g_I * (-8 - voltage)
+                )
             else:
                 voltage = voltage - 0.1 * voltage + 0.6 * (basal[k] - voltage) + 0.05 * (apical[layer][k] - voltage)
             trace.append(voltage)
@@ -154,13 +156,20 @@ def test_it_learns_real_digits(tmp_path):
 
 
 def test_a_run_is_reproduced_by_its_seed_and_by_any_number_of_threads():
+    pixels = 255.0 * Stream(5, "TASK", 9).uniform(784)
     found = []
-    for threads in (1, 2):
-        model = Guerguiev2017(hidden=30, train_images=5, test_images=3)
-        result = model.simulate(options(threads=threads))
-        found.append((model.forward[0].weights, result["error_curve"]))
-    assert (found[0][0] == found[1][0]).all()
-    assert found[0][1] == found[1][1]
+    for threads in (1, 2, 3):
+        model = Guerguiev2017(hidden="30")
+        with Network(dt=1.0, seed=4, threads=threads) as net:
+            model.build(net)
+            for label in range(3):
+                model.learn(pixels, label, (52.0, 51.0))
+            found.append([*(f.weights for f in model.forward), model.output.get("V_m")])
+    for other in found[1:]:
+        assert all((a == b).all() for a, b in zip(found[0], other, strict=True))
+    first, again = (Guerguiev2017(hidden=8, train_images=4, test_images=3) for _ in range(2))
+    assert first.simulate(options())["error_curve"] == again.simulate(options())["error_curve"]
+    assert (first.forward[0].weights == again.forward[0].weights).all()
 
 
 @pytest.mark.parametrize(
