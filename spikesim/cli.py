@@ -7,7 +7,6 @@ inside the commands that need them.
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +17,7 @@ import click
 from spikesim._version import __version__
 from spikesim.console import Spikesim
 from spikesim.errors import SpikesimError
+from spikesim.output import check_writable, make_folder, plain
 
 FIGURES = (".png", ".pdf", ".svg")
 
@@ -55,19 +55,6 @@ def _options(*names: str) -> Callable[[Any], Any]:
 
 def _print(as_json: bool, data: Any, text: str) -> None:
     click.echo(json.dumps(plain(data), allow_nan=False) if as_json else text)
-
-
-def plain(value: Any) -> Any:
-    """The same with nothing in it that JSON does not know; infinities become the string "inf"."""
-    if isinstance(value, dict):
-        return {str(key): plain(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(inner) for inner in value]
-    if hasattr(value, "tolist"):
-        return plain(value.tolist())
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @click.group(cls=Spikesim, context_settings={"help_option_names": ["-h", "--help"]})
@@ -147,25 +134,6 @@ def _protocol_files(out: str, stem: str) -> list[Path]:
     return paths
 
 
-def make_folder(path: Path) -> None:
-    """Make a folder for results. Raises SpikesimError where that cannot be done."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SpikesimError(f"{path}: no folder can be made there ({error.strerror}); choose another place.") from None
-
-
-def check_writable(path: Path) -> None:
-    """Raise SpikesimError unless a file can be written at `path`. Leaves what is there as it is."""
-    new = not path.exists()
-    try:
-        path.open("ab").close()
-        if new:
-            path.unlink()
-    except OSError as error:
-        raise SpikesimError(f"{path} cannot be written ({error.strerror}); choose another place.") from None
-
-
 def _write_result(result: Any, path: Path) -> None:
     if path.suffix == ".csv":
         result.to_csv(path)
@@ -199,7 +167,8 @@ def run(
     )  # fmt: skip
     if out:
         check_writable(Path(out))
-    result = model.simulate(options)
+    about = {"network": model.name(), "preset": model.preset, "parameters": model.values(), "threads": threads}
+    result = {**about, "precision": precision, "version": __version__, **model.simulate(options)}
     _print(as_json, result, _lines(result))
     if result.get("interrupted"):
         raise KeyboardInterrupt("stopped early; the results are those up to there.")

@@ -34,6 +34,11 @@ def make_projection(
             raise SpikesimError(f"{label}: {type(pre.model).__name__} emits a current; only spikes change weights.")
         receptor = receptor or "current"
     _check_receptor(label, post, receptor, plastic=plasticity is not None)
+    # What can be refused at once is, before pairs are drawn.
+    if np.ndim(delay) == 0 and isinstance(delay, (int, float, np.number)):
+        delay_steps(delay, 1, network, index, label)
+    if np.ndim(weight) == 0 and isinstance(weight, (int, float, np.number)):
+        sample(weight, 1, Stream(network.seed, "WEIGHT", index), f"{label}: weight")
     if hasattr(rule, "tocoo"):
         rule = from_sparse(rule)
         weight = rule.weights

@@ -27,7 +27,7 @@ class Spikesim(click.Group):
             click.echo(error.format_message())
             status = 0
         except (click.Abort, KeyboardInterrupt) as error:
-            status = _fail(str(error.__cause__ or error) or "stopped; nothing was kept.", STOPPED)
+            status = _fail(str(error.__cause__ or error) or "stopped before the end.", STOPPED)
         except click.NoSuchOption as error:
             status = _fail(_no_such_option(error), REFUSED)
         except click.ClickException as error:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from spikesim.cli import check_writable, make_folder, plain
+from spikesim.output import check_writable, make_folder, plain
 
 HIDDEN, IMAGES, TESTED = 500, 6000, 1000
 MODELS = (("PairSTDP", "bi_poo_2001"), ("TripletSTDP", "hippocampal_full_all_to_all"))
@@ -48,7 +48,8 @@ def run_demo(
     """Run all parts, write their files into `folder`, and return the results.
 
     `images` are the digits to train on; with few of them fewer are tested, too. What is found is printed as it
-    is found, to stdout or, with `to_stderr`, to stderr; `quiet` hides the progress bar.
+    is found, to stdout or, with `to_stderr`, to stderr; `quiet` hides the
+    progress bar and what would go to stderr.
 
     Raises SpikesimError when the folder cannot be written.
     """
@@ -59,7 +60,8 @@ def run_demo(
         check_writable(path)
 
     def say(text: str) -> None:
-        print(text, file=sys.stderr if to_stderr else sys.stdout, flush=True)
+        if not (quiet and to_stderr):
+            print(text, file=sys.stderr if to_stderr else sys.stdout, flush=True)
 
     results: dict[str, Any] = {"triplets": _triplets(paths, say)}
     results["digits"] = _digits(paths, images or IMAGES, seed, threads, quiet, say)
@@ -153,15 +155,17 @@ def _digits(
     options = RunOptions(seed=seed, threads=threads, progress=not quiet, quiet=quiet, out=str(paths["weights_h5"]))
     result = model.simulate(options)
     if result.get("interrupted"):
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt(f"stopped; {paths['weights_h5'].parent} holds what was done up to there.")
     say(f"  test error on {tested} unseen digits: {result['test_error_before']:.1f} % before, "
         f"{result['test_error']:.1f} % after")  # fmt: skip
     say(f"  {result['images_per_second']:.0f} images per second, {result['seconds']:.1f} s of training")
 
     say("\n3. The spikes of one test presentation, 500 ms\n")
-    model.record_presentation(paths["spikes_h5"])
+    label, answer = model.record_presentation(paths["spikes_h5"])
     plot_raster(paths["spikes_h5"], paths["spikes_png"])
     populations = file_info(paths["spikes_h5"])["populations"]
     for name, each in populations.items():
         say(f"  {name:<12}{each['neurons']:>6} neurons {each['spikes']:>8} spikes {each['rate_hz']:>8.1f} Hz")
-    return {**result, "hidden": HIDDEN, "train_images": images, "test_images": tested, "populations": populations}
+    say(f"  The digit is a {label}; the network takes it for a {answer}.")
+    shown = {"label": label, "answer": answer, "populations": populations}
+    return {**result, "hidden": HIDDEN, "train_images": images, "test_images": tested, "presentation": shown}

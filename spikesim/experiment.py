@@ -104,9 +104,9 @@ class NetworkModel(Parameters):
         duration = self.duration if options.time is None else options.time
         stretches = _stretches(self.dt, duration, options.split)
         if options.out is not None:
-            from spikesim.sonata import _check_place
+            from spikesim.spike_writer import check_place
 
-            _check_place(Path(os.path.realpath(options.out)))  # before the work, not after it
+            check_place(Path(os.path.realpath(options.out)))  # before the work, not after it
         net = Network(dt=self.dt, seed=options.seed, threads=options.threads, precision=options.precision)
         net.description = {"network": self.name(), "preset": self.preset, **self.values()}
         began = time.perf_counter()

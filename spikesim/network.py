@@ -318,7 +318,7 @@ class Network:
 
     def _open_writers(self) -> None:
         """Open the files that spikes are streamed to, each with all the populations that go there."""
-        from spikesim.sonata import SpikeWriter
+        from spikesim.spike_writer import SpikeWriter
 
         streams: dict[str, list[SpikeRecorder]] = {}
         for recorder in self.recorders:
@@ -337,7 +337,7 @@ class Network:
 
     def save_spikes(self, path: Any) -> None:
         """Write all spikes recorded in memory to a SONATA file."""
-        from spikesim.sonata import SpikeWriter
+        from spikesim.spike_writer import SpikeWriter
 
         held = [r for r in self.recorders if isinstance(r, SpikeRecorder) and r.to is None]
         if not held:

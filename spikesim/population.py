@@ -127,8 +127,9 @@ class Population(View):
 
     def _assign(self, ids: NDArray[np.int64], values: dict[str, Any]) -> None:
         if self.model.replays:
-            self.model = type(self.model)(**values)
-            self.schedule = self.model.schedule(self.n, self.network.dt)  # type: ignore[attr-defined]
+            model = type(self.model)(**values)
+            self.schedule = model.schedule(self.n, self.network.dt)  # type: ignore[attr-defined]
+            self.model = model
             self.network.changed()
             return
         whole = len(ids) == self.n

@@ -41,7 +41,7 @@ class PoissonLIF(LIF):
             "rate": p.rate * 1e-3 * dt,
             "delta_V": p.delta_V,
             "sigmoid": float(p.escape == "sigmoid"),
-            "resets": float(p.with_reset),
+            "resets": np.asarray(p.with_reset, dtype=float),
         }
 
     @staticmethod

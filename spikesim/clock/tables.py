@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
+
+from spikesim.jit import cache_for
 
 Ints = NDArray[np.int64]
 
@@ -18,10 +22,27 @@ def ranges(n: int, n_threads: int) -> list[tuple[int, int]]:
     return [(min(a, n), min(b, n)) for a, b in zip(cuts, cuts[1:], strict=False)]
 
 
-def _row_starts(keys: Any, n_rows: int) -> Ints:
-    starts = np.zeros(n_rows + 1, dtype=np.int64)
-    np.cumsum(np.bincount(keys, minlength=n_rows), out=starts[1:])
-    return starts
+@functools.cache
+def _counting_sort() -> Any:
+    """Compiled function (keys, starts, order): stable sort by counting. `starts` comes in as the counts' sums."""
+    with cache_for() as cache:
+
+        @njit(cache=cache)
+        def sort(keys, places, order):
+            for k in range(len(keys)):
+                order[places[keys[k]]] = k
+                places[keys[k]] += 1
+
+        return sort
+
+
+def ordered(keys: Any, n_keys: int) -> tuple[Ints, Ints]:
+    """(starts, order): where each key's run begins in the stable order by key, and that order. Keys are small."""
+    starts = np.zeros(n_keys + 1, dtype=np.int64)
+    np.cumsum(np.bincount(keys, minlength=n_keys), out=starts[1:])
+    order = np.empty(len(keys), dtype=np.int64)
+    _counting_sort()(keys, starts[:-1].copy(), order)
+    return starts, order
 
 
 def _distinct(delays: Any) -> tuple[Ints, Ints]:
@@ -44,9 +65,9 @@ def sparse_table(n_sources: int, sources: Any, delays: Any, slots: Any, weights:
     """Sort synapses (in a thread-independent order of creation) into a table. Ties keep their order."""
     distinct, which = _distinct(delays)
     slices = sources.astype(np.int64) * len(distinct) + which
-    width = int(slots.max()) + 1 if len(slots) else 1
-    order = np.argsort(slices * width + slots, kind="stable")
-    rows = _row_starts(slices, n_sources * len(distinct))
+    by_slot = ordered(slots, int(slots.max(initial=0)) + 1)[1]
+    rows, by_slice = ordered(slices[by_slot], n_sources * len(distinct))
+    order = by_slot[by_slice]
     return SparseTable(distinct, rows, slots[order].astype(np.int32), weights[order])
 
 
@@ -72,20 +93,22 @@ def plastic_table(
     distinct, which = _distinct(delays)
     mine = np.flatnonzero((targets >= lo) & (targets < hi))
     sources, targets, which = sources[mine], targets[mine], which[mine]
-    n_targets = max(hi - lo, 1)
     forward = sources.astype(np.int64) * len(distinct) + which
-    order = np.argsort(forward * n_targets + (targets - lo), kind="stable")
+    by_target = ordered(targets.astype(np.int64) - lo, max(hi - lo, 1))[1]
+    rows, by_slice = ordered(forward[by_target], n_sources * len(distinct))
+    order = by_target[by_slice]
     back = (targets[order] - lo).astype(np.int64) * len(distinct) + which[order]
+    back_rows, back_index = ordered(back, (hi - lo) * len(distinct))
     return PlasticTable(
         delays=distinct,
         dendritic=np.rint(distinct * fraction).astype(np.int64),
-        rows=_row_starts(forward, n_sources * len(distinct)),
+        rows=rows,
         sources=sources[order].astype(np.int32),
         targets=targets[order].astype(np.int32),
         weights=weights[mine][order],
         created=mine[order],
-        back_rows=_row_starts(back, (hi - lo) * len(distinct)),
-        back_index=np.argsort(back, kind="stable").astype(np.int32),
+        back_rows=back_rows,
+        back_index=back_index.astype(np.int32),
     )
 
 

@@ -51,9 +51,7 @@ def test_final_weights(make, threads):
         net.add(SpikeSource(times, np.repeat(np.arange(n), counts)), n, name=side)
         for side, (times, counts) in trains.items()
     )
-    synapses = net.connect(
-        pre, post, ss.OneToOne(), weight=parameters["w0"], delay=delays, plasticity=make(parameters)
-    )
+    synapses = net.connect(pre, post, ss.OneToOne(), weight=parameters["w0"], delay=delays, plasticity=make(parameters))
     net.run(round(max(times.max() for times, _ in trains.values())) + 2.0 * delays.max())
 
     assert np.abs(final - parameters["w0"]).max() > 0.1
