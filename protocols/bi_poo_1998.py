@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from spikesim.data.tables import load
 
+from spikesim.data.tables import load
 from spikesim.protocol import Condition, Protocol
 
 

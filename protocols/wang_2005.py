@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from spikesim.data.tables import load
 
+from spikesim.data.tables import load
 from spikesim.protocol import Condition, Protocol
 
 HALF_PAIR = 2.5  # ms; the two spikes of each pair of a quadruplet are 5 ms apart

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from spikesim.population import Population, View
 
 
+LONGEST_DELAY = 10**6  # steps: every spike is kept for as long as the longest delay
+
+
 def make_projection(
     network: Network, source: View, target: View, rule: Any, *, weight: Any, delay: Any,
     plasticity: Rule | None, receptor: str | None, dendritic_delay_fraction: float,
@@ -27,13 +30,13 @@ def make_projection(
     label = f"connect {pre.name!r} -> {post.name!r}"
     if plasticity is not None and not isinstance(plasticity, Rule):
         raise SpikesimError(f"{label}: plasticity is a rule such as PairSTDP(), not {plasticity!r}.")
-    if not 0.0 <= dendritic_delay_fraction <= 1.0:
+    if not (isinstance(dendritic_delay_fraction, (int, float)) and 0.0 <= dendritic_delay_fraction <= 1.0):
         raise SpikesimError(f"{label}: dendritic_delay_fraction is from 0 to 1, not {dendritic_delay_fraction!r}.")
     if pre.model.graded:
         if plasticity is not None:
             raise SpikesimError(f"{label}: {type(pre.model).__name__} emits a current; only spikes change weights.")
         receptor = receptor or "current"
-    _check_receptor(label, post, receptor, plastic=plasticity is not None)
+    _check_receptor(label, post, receptor, plastic=plasticity is not None, graded=pre.model.graded)
     # What can be refused at once is, before pairs are drawn.
     if np.ndim(delay) == 0 and isinstance(delay, (int, float, np.number)):
         delay_steps(delay, 1, network, index, label)
@@ -79,14 +82,18 @@ def delay_steps(delay: Any, n: int, network: Network, index: int, label: str) ->
             f"{label}: a delay of {delays[short][0]:g} ms is shorter than one step of dt = {network.dt:g} ms; "
             "give dt or more (TruncatedNormal has a lower limit)."
         )
+    if (delays > LONGEST_DELAY * network.dt).any():
+        raise SpikesimError(f"{label}: a delay of {delays.max():g} ms is longer than {LONGEST_DELAY} steps.")
     steps = np.rint(delays / network.dt).astype(np.int32)
     return np.full(n, steps[0], dtype=np.int32) if alike else steps
 
 
-def _check_receptor(label: str, post: Population, receptor: str | None, plastic: bool) -> None:
+def _check_receptor(label: str, post: Population, receptor: str | None, plastic: bool, graded: bool) -> None:
     known = post.model.receptors
     if receptor is not None and receptor not in known:
-        raise unknown(f"{label}: {type(post.model).__name__}", "receptor", receptor, known)
+        raise unknown(f"{label}: {type(post.model).__name__}", "receptor", str(receptor), known)
+    if (receptor == "current") != graded:
+        raise SpikesimError(f'{label}: the receptor "current" takes currents and nothing else does.')
     if not known and not (plastic and post.model.replays):
         raise SpikesimError(f"{label}: {type(post.model).__name__} has no receptors; only a plastic connection "
                             "may end on a source, and only on a SpikeSource.")  # fmt: skip
@@ -162,6 +169,12 @@ def check_rule(projection: Projection) -> None:
     hooked = rule.on_pre is not None or rule.on_post is not None
     if hooked and (rule.post_state or any(s.mean_over for s in specs)):
         raise SpikesimError(f"{label}: a rule with on_pre or on_post cannot read post_state or averaged traces yet.")
+    if projection.target.model.conductance and hooked and (rule.w_min < 0 or rule.bounds == "none"):
+        raise SpikesimError(
+            f"{label}: conductances must not become negative; give {type(rule).__name__} w_min >= 0, and receptor='inhibitory' for inhibition."
+        )
+    if any(s.reset_by_other and len(s.taus) > 1 for s in specs):
+        raise SpikesimError(f"{label}: pairing {rule.pairing!r} is not defined for traces with two time constants.")
     if rule.events and (hooked or not projection.dense):
         raise SpikesimError(f"{label}: a rule with event hooks needs AllToAll() with one delay, and no on_pre/on_post.")
     for name in rule.post_state:

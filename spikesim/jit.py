@@ -21,8 +21,8 @@ import re
 import shutil
 import sys
 import tempfile
-import time
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import CodeType

@@ -33,6 +33,7 @@ from spikesim.record import RateRecorder, Recorder, SpikeRecorder, StateRecorder
 from spikesim.rng import fresh_seed
 
 PRECISIONS = {"double": np.float64, "single": np.float32}
+LONGEST = 2**62  # steps
 PATIENCE = 0.2  # seconds between looks at the progress bar and at Ctrl-C
 
 
@@ -141,14 +142,16 @@ class Network:
     def _recorder(self, what: Any, variable: str, every: float | None, to: str | None) -> Recorder:
         if to is not None and variable != "spikes":
             raise SpikesimError(f"Network.record: only spikes are streamed to a file, not {variable!r}.")
-        if isinstance(what, Projection):
+        if isinstance(what, Projection) and what.network is self:
             if variable != "weights":
                 raise unknown(f"projection {what!r}", "recordable variable", variable, ["weights"])
             if every is None:
                 raise SpikesimError("Network.record: weights need every=, the ms between two snapshots.")
             return WeightRecorder(what, self._steps(every, "every"), self.step)
-        if not isinstance(what, View):
-            raise SpikesimError(f"Network.record takes a population, a view or a projection, not {what!r}.")
+        if not isinstance(what, View) or what.population.network is not self:
+            raise SpikesimError(
+                f"Network.record takes a population, a view or a projection of this network, not {what!r}."
+            )
         if variable == "spikes":
             self._can_spike(what)
             return SpikeRecorder(what, to)
@@ -172,7 +175,7 @@ class Network:
     def _steps(self, duration: float, what: str) -> int:
         """`duration` (ms) in whole steps; raises SpikesimError when it is not a positive multiple of dt."""
         steps = duration / self.dt if isinstance(duration, (int, float, np.number)) else float("nan")
-        if not (steps > 0.5 and abs(steps - round(steps)) < 1e-6 * max(1.0, steps)):
+        if not (0.5 < steps < LONGEST and abs(steps - round(steps)) < 1e-6 * max(1.0, steps)):
             raise SpikesimError(f"{what} must be a positive multiple of dt = {self.dt:g} ms, not {duration!r}.")
         return round(steps)
 
@@ -284,7 +287,7 @@ class Network:
             population.reset()
         for projection in self.projections:
             for name, array in projection.arrays.items():
-                if not name.startswith("weights"):
+                if not name.startswith(("weights", "since")):
                     array[...] = 0
 
     def arrays(self) -> dict[str, Any]:
@@ -298,13 +301,21 @@ class Network:
         return {"step": self.step, "arrays": {name: array.copy() for name, array in self.arrays().items()}}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go back to a state that `store` gave, of this network as it is built now."""
+        """Go back to a state that `store` gave, of this network as it is built now.
+
+        Recorders forget what they recorded after that time. Raises SpikesimError if the network was changed since,
+        or if spikes are being streamed to a file, which cannot forget.
+        """
+        if self._writers:
+            raise SpikesimError("Network.restore: spikes are streamed to a file, where time cannot go back.")
         arrays = self.arrays()
         if {n: a.shape for n, a in arrays.items()} != {n: a.shape for n, a in state["arrays"].items()}:
             raise SpikesimError("Network.restore: the network has been changed since this state was stored.")
         for name, array in arrays.items():
             array[...] = state["arrays"][name]
         self.step = state["step"]
+        for recorder in self.recorders:
+            recorder.rewind(self.step)
         for population in self.populations:
             population.refresh()
 

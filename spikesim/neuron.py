@@ -146,6 +146,9 @@ class Neuron(Parameters):
     def validate(cls, p: Any, dt: float) -> None:
         """Raise SpikesimError for parameters that make no sense together or at this dt (ms)."""
 
+    def check(self, n: int, dt: float) -> None:
+        """Raise SpikesimError for parameters that do not fit a population of `n` neurons at this dt (ms)."""
+
     def check_set(self, names: Iterable[str]) -> None:
         """Raise SpikesimError if one of these parameters must not be set any more."""
 

@@ -58,6 +58,7 @@ class Population(View):
         self.n_padded = max(LANES, -(-n // LANES) * LANES)
         super().__init__(self, np.arange(n))
         self._draws = 0
+        model.check(n, network.dt)
         self.schedule = model.schedule(n, network.dt) if model.replays else None  # type: ignore[attr-defined]
         self.values: dict[str, Any] = {}
         for parameter in model.parameters:
@@ -127,12 +128,15 @@ class Population(View):
 
     def _assign(self, ids: NDArray[np.int64], values: dict[str, Any]) -> None:
         if self.model.replays:
-            model = type(self.model)(**values)
-            self.schedule = model.schedule(self.n, self.network.dt)  # type: ignore[attr-defined]
+            if len(ids) < self.n:
+                raise SpikesimError(f"population {self.name!r}: set the trains of the whole population at once.")
+            model: Any = type(self.model)(**values)
+            self.schedule = model.schedule(self.n, self.network.dt)
+            model.max_spikes = max(model.max_spikes, self.model.max_spikes)  # room for what is in flight
             self.model = model
             self.network.changed()
             return
-        whole = len(ids) == self.n
+        whole, draws = len(ids) == self.n, self._draws
         self.model.check_set(values)
         new_values, new_state = dict(self.values), {}
         for name, value in values.items():
@@ -156,7 +160,7 @@ class Population(View):
             try:
                 self.refresh()
             except SpikesimError:
-                self.values = before
+                self.values, self._draws = before, draws
                 raise
         for name, array in new_state.items():
             self._row(name)[ids] = array

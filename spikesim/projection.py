@@ -93,7 +93,10 @@ class Projection:
             self.network.changed()
 
     def _checked(self, values: Any) -> NDArray[np.float64]:
-        array = np.asarray(values, dtype=np.float64)
+        try:
+            array = np.asarray(values, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise SpikesimError(f"{self!r}: weights are numbers, not {values!r}.") from None
         if array.ndim == 0:
             array = np.full(len(self), float(array))
         if array.size != len(self):

@@ -95,9 +95,7 @@ class Protocol(Parameters):
         """The weight before induction, in units of the weights."""
         start = self.w0 or start_weight(rule)
         if not start > 0.0:
-            raise SpikesimError(
-                f"{type(self).__name__}: a relative change needs a weight w0 > 0 to start from."
-            )
+            raise SpikesimError(f"{type(self).__name__}: a relative change needs a weight w0 > 0 to start from.")
         return start
 
     def induce(self, rule: Rule, condition: Condition) -> float:
@@ -183,8 +181,7 @@ class ProtocolResult:
         rows = self.rows()
         keys = [key for key in rows[0] if key != "counted" and any(row[key] is not None for row in rows)]
         cells = [
-            ["" if row[key] is None else FORMATS.get(key, "{:g}").format(row[key]) for key in keys]
-            for row in rows
+            ["" if row[key] is None else FORMATS.get(key, "{:g}").format(row[key]) for key in keys] for row in rows
         ]
         head = [LABELS.get(key, key) for key in keys]
         widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
@@ -238,9 +235,7 @@ class ProtocolResult:
         places = range(len(points))
         ax.plot(places, [p.predicted for p in points], "s", color="tab:blue", label=type(self.rule).__name__)
         _plot_measured(ax, list(places), points, "black", "measured ± s.e.m.")
-        ax.set_xticks(
-            places, [p.condition.label for p in points], rotation=45, ha="right", rotation_mode="anchor"
-        )
+        ax.set_xticks(places, [p.condition.label for p in points], rotation=45, ha="right", rotation_mode="anchor")
         _finish(ax, "")
 
     def _plot_swept(self, ax: Any, points: list[Point]) -> None:
@@ -257,16 +252,12 @@ class ProtocolResult:
     def _plot_course(self, ax: Any, course: tuple[Sequence[float], Sequence[float]]) -> None:
         times, weights = course
         start = self.protocol.start(self.rule)
-        ax.step(
-            [t / 1000.0 for t in times], [w / start - 1.0 for w in weights], where="post", color="tab:blue"
-        )
+        ax.step([t / 1000.0 for t in times], [w / start - 1.0 for w in weights], where="post", color="tab:blue")
         _finish(ax, "time (s)")
 
 
 def _plot_measured(ax: Any, x: Sequence[float], points: list[Point], colour: str, label: str) -> None:
-    known = [
-        (place, p.condition) for place, p in zip(x, points, strict=True) if p.condition.measured is not None
-    ]
+    known = [(place, p.condition) for place, p in zip(x, points, strict=True) if p.condition.measured is not None]
     if known:
         places, values, errors = zip(*((place, c.measured, c.sem or 0.0) for place, c in known), strict=True)
         style = {"fmt": "o", "color": colour, "markerfacecolor": "white", "capsize": 3}

@@ -34,6 +34,9 @@ class Recorder:
     def drain(self, step: int) -> None:
         """Take what the buffers hold; the network has come to `step`."""
 
+    def rewind(self, step: int) -> None:
+        """Forget what was recorded after `step`, to which the network goes back or jumps ahead."""
+
     def clear(self) -> None:
         """Forget what was recorded so far."""
 
@@ -86,6 +89,11 @@ class SpikeRecorder(Recorder):
             self._steps.append(steps)
             self._ids.append(ids)
 
+    def rewind(self, step: int) -> None:
+        steps, ids = self.steps, self.ids
+        self.count = int(np.searchsorted(steps, step, side="right"))
+        self._steps, self._ids = [steps[: self.count]], [ids[: self.count]]
+
     def clear(self) -> None:
         self._steps, self._ids, self.count = [], [], 0
 
@@ -116,47 +124,70 @@ class SpikeRecorder(Recorder):
 
 
 class _Sampled(Recorder):
-    """Something that fills a row of a buffer every `every` steps."""
+    """Something that fills row k - base of a buffer for the k-th stretch of `every` steps."""
 
-    def __init__(self, every: int, width: int, dtype: Any) -> None:
-        self.every, self.width, self.dtype = every, width, dtype
+    def __init__(self, view: View, every: int, width: int, dtype: Any) -> None:
+        self.view, self.population, self.every, self.dtype = view, view.population, every, dtype
+        self.width = width
         self.base = 0
         self.buffer = np.zeros((SAMPLES, width), dtype=dtype)
         self.contexts: list[Any] = []
-        self._parts: list[Any] = []
-        self._first = 0
+        self.clear()
+
+    def first_from(self, step: int) -> int:
+        """The first stretch that can be recorded whole from `step` on."""
+        raise NotImplementedError
 
     def limit(self, step: int) -> int:
         return (self.base + SAMPLES) * self.every - 1
 
     def _take(self, done: int) -> None:
-        """Keep the rows of samples `base` to before `done`, and begin the buffer anew there."""
+        """Keep the rows of stretches `base` to before `done`, and begin the buffer anew there."""
         if done > self.base:
-            self._parts.append(self.buffer[: done - self.base].copy())
-            rest = self.buffer[done - self.base :].copy()
-            self.buffer[: len(rest)] = rest
-            self.buffer[len(rest) :] = 0
-            self.base = done
+            n = done - self.base
+            self._marks.append(np.arange(self.base, done))
+            self._rows.append(self.buffer[:n].copy())
+            self.buffer[: SAMPLES - n] = self.buffer[n:].copy()
+            self.buffer[SAMPLES - n :] = 0
+            self._begin(done)
+
+    def _begin(self, base: int) -> None:
+        self.base = base
         for context in self.contexts:
-            context.set(base=self.base)
+            context.set(base=base)
+
+    def rewind(self, step: int) -> None:
+        first, marks = self.first_from(step), self._marked()
+        kept = marks < first if first else np.zeros(len(marks), dtype=bool)
+        self._marks, self._rows = [marks[kept]], [self._all()[kept]]
+        self.buffer[...] = 0
+        self._begin(first)
+
+    def _marked(self) -> Any:
+        if len(self._marks) > 1:
+            self._marks[:] = [np.concatenate(self._marks)]
+        return self._marks[0] if self._marks else np.zeros(0, dtype=np.int64)
 
     def _all(self) -> Any:
-        if len(self._parts) > 1:
-            self._parts[:] = [np.concatenate(self._parts)]
-        return self._parts[0] if self._parts else np.zeros((0, self.width), dtype=self.dtype)
+        if len(self._rows) > 1:
+            self._rows[:] = [np.concatenate(self._rows)]
+        return self._rows[0] if self._rows else np.zeros((0, self.width), dtype=self.dtype)
 
     def clear(self) -> None:
-        self._first += len(self._all())
-        self._parts = []
+        self._marks: list[Any] = []
+        self._rows: list[Any] = []
 
 
 class StateRecorder(_Sampled):
     """A state variable of some neurons, sampled at the end of a step: `times` (ms) and `values` (samples, neurons)."""
 
     def __init__(self, view: View, variable: str, every: int, step: int) -> None:
-        super().__init__(every, len(view), view.population.network.dtype)
-        self.view, self.population, self.variable = view, view.population, variable
-        self.base = self._first = step // every + 1
+        super().__init__(view, every, len(view), view.population.network.dtype)
+        self.variable = variable
+        self.base = self.first_from(step)
+
+    def first_from(self, step: int) -> int:
+        return step // self.every + 1  # a sample is taken at the end of its stretch, and never at time 0
 
     def operations(self, engine: ClockEngine, thread: int) -> list[Any]:
         from spikesim.clock import recording
@@ -184,18 +215,20 @@ class StateRecorder(_Sampled):
     @property
     def times(self) -> NDArray[np.floating[Any]]:
         """(samples,) ms."""
-        return (self._first + np.arange(len(self._all()))) * self.every * float(self.population.network.dt)
+        return self._marked() * self.every * self.population.network.dt
 
 
 class RateRecorder(_Sampled):
     """Mean firing rate of some neurons in bins: `times` (ms, ends of the bins) and `rates` (Hz)."""
 
     def __init__(self, view: View, every: int, step: int) -> None:
-        super().__init__(every, view.population.network.threads, np.int64)
-        self.view, self.population = view, view.population
+        super().__init__(view, every, view.population.network.threads, np.int64)
         self.chosen = np.zeros(self.population.n_padded, dtype=np.uint8)
         self.chosen[view.ids] = 1
-        self.base = self._first = step // every
+        self.base = self.first_from(step)
+
+    def first_from(self, step: int) -> int:
+        return -(-step // self.every)
 
     def operations(self, engine: ClockEngine, thread: int) -> list[Any]:
         from spikesim.clock import recording
@@ -221,7 +254,7 @@ class RateRecorder(_Sampled):
     @property
     def times(self) -> NDArray[np.floating[Any]]:
         """(bins,) ms: the end of each bin."""
-        return (self._first + 1 + np.arange(len(self._all()))) * self.every * self.population.network.dt
+        return (self._marked() + 1) * self.every * self.population.network.dt
 
 
 class WeightRecorder(Recorder):
@@ -241,6 +274,11 @@ class WeightRecorder(Recorder):
             self._steps.append(step)
             self._values.append(self.projection.weights)
             self._next = step + self.every
+
+    def rewind(self, step: int) -> None:
+        kept = int(np.searchsorted(self._steps, step, side="right"))
+        self._steps, self._values = self._steps[:kept], self._values[:kept]
+        self._next = (step // self.every + 1) * self.every
 
     def clear(self) -> None:
         self._steps, self._values = [], []

@@ -198,7 +198,7 @@ class Group:
 
     def _uniforms(self, now: int) -> list[float]:
         blocks = np.arange(-(-self.population.n // 4))  # four neurons draw from one block of Philox
-        stream = stream_id("SPIKE", self.population.index)
+        stream = stream_id("NOISE" if self.model.graded else "SPIKE", self.population.index)
         words = philox4x32(blocks, now & 0xFFFFFFFF, now >> 32, stream, *key(self.seed))
         return [float(uniform(word)) for word in np.stack(words, axis=1).ravel()[: self.population.n]]
 

@@ -1,6 +1,5 @@
 """Reads spike files: HDF5 in the SONATA layout, ours (see `spikesim.spike_writer`) and others'."""
 
-
 from __future__ import annotations
 
 import contextlib

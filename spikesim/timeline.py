@@ -141,8 +141,7 @@ class _Synapse:
         """Let every trace decay for `interval` ms."""
         for spec in self.specs:
             self.values[spec.name] = [
-                z * math.exp(-interval / tau)
-                for z, tau in zip(self.values[spec.name], spec.taus, strict=True)
+                z * math.exp(-interval / tau) for z, tau in zip(self.values[spec.name], spec.taus, strict=True)
             ]
 
     def meet(self, is_pre: bool, is_post: bool) -> None:

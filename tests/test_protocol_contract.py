@@ -6,9 +6,9 @@ import math
 import re
 
 import pytest
-from spikesim.models.plasticity.pair_stdp import PairSTDP
 
 from spikesim.errors import SpikesimError
+from spikesim.models.plasticity.pair_stdp import PairSTDP
 from spikesim.protocol import Protocol
 from spikesim.registry import discover
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from spikesim.models.plasticity.pair_stdp import PairSTDP
-from spikesim.models.plasticity.triplet_stdp import TripletSTDP
 
 from spikesim.errors import SpikesimError
+from spikesim.models.plasticity.pair_stdp import PairSTDP
+from spikesim.models.plasticity.triplet_stdp import TripletSTDP
 from spikesim.plasticity import Rule, Trace
 from spikesim.timeline import trajectory, weight_change
 
@@ -48,13 +48,9 @@ def pair_sum(rule, pre, post):
 
 
 def triplet_sum(rule, pre, post):
-    ltp = sum(
-        memory(pre, t, rule.tau_plus) * (rule.a2_plus + rule.a3_plus * memory(post, t, rule.tau_y))
-        for t in post
-    )
+    ltp = sum(memory(pre, t, rule.tau_plus) * (rule.a2_plus + rule.a3_plus * memory(post, t, rule.tau_y)) for t in post)
     ltd = sum(
-        memory(post, t, rule.tau_minus) * (rule.a2_minus + rule.a3_minus * memory(pre, t, rule.tau_x))
-        for t in pre
+        memory(post, t, rule.tau_minus) * (rule.a2_minus + rule.a3_minus * memory(pre, t, rule.tau_x)) for t in pre
     )
     return ltp - ltd
 

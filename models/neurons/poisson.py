@@ -1,5 +1,7 @@
 """Poisson spike source with a rate that is constant, per neuron, or a table over time."""
 
+from types import SimpleNamespace
+
 import numpy as np
 
 from spikesim.errors import SpikesimError
@@ -48,6 +50,14 @@ class PoissonSource(Neuron):
                 f"PoissonSource: a rate of {worst / dt * 1e3:g} Hz gives {worst:g} spikes in one "
                 f"step of {dt:g} ms; at most {cls.MOST:g} are allowed. Use a smaller dt or more sources."
             )
+
+    def check(self, n, dt):
+        if self.table is not None:
+            if self.table.ndim > 2 or self.table[0].size not in (1, n):
+                raise SpikesimError(
+                    f"PoissonSource: a row of the rate table has {self.table[0].size} values for {n} neurons."
+                )
+            self.validate(SimpleNamespace(rate=self.table), dt)
 
     def check_set(self, names):
         if self.table is not None and "rate" in names:

@@ -12,7 +12,7 @@ from spikesim.clock import delivery, neurons
 from spikesim.clock.contexts import Context
 from spikesim.clock.drive import INTERRUPT, SYNC_LENGTH, drive, once
 from spikesim.clock.synapses import EventRuntime, PlasticRuntime
-from spikesim.clock.tables import ranges, resized_ring, sparse_table
+from spikesim.clock.tables import ranges, resized_ring, sparse_table, widened_ring
 from spikesim.jit import spent
 from spikesim.rng import stream_id
 
@@ -71,8 +71,10 @@ class ClockEngine:
             for name, (shape, dtype) in wanted.items():
                 if name not in p.arrays:
                     p.arrays[name] = np.zeros(shape, dtype=dtype)
-                elif len(p.arrays[name]) != self.ring:
+                if len(p.arrays[name]) != self.ring:
                     p.arrays[name] = resized_ring(p.arrays[name], self.ring, network.step)
+                if p.arrays[name].shape != shape:
+                    p.arrays[name] = widened_ring(p.arrays[name], shape[1], p.n_padded, self.ranges[p.index])
 
     def _lay_out_inputs(self) -> None:
         """One input array for the whole network: receptor by receptor, population by population."""
@@ -206,7 +208,8 @@ class ClockEngine:
 
     def _random(self, population: Population) -> dict[str, Any]:
         seed = self.network.seed
-        return {"words": np.zeros(population.n_padded, dtype=np.uint32), "stream": stream_id("SPIKE", population.index),
+        purpose = "NOISE" if population.model.graded else "SPIKE"
+        return {"words": np.zeros(population.n_padded, dtype=np.uint32), "stream": stream_id(purpose, population.index),
                 "key0": seed & 0xFFFFFFFF, "key1": (seed >> 32) & 0xFFFFFFFF}  # fmt: skip
 
     def _state(self, population: Population) -> dict[str, Any]:

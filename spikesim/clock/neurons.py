@@ -66,7 +66,7 @@ def update_op(model: Any, dtype: Any, uniform_constants: bool) -> Any:
                     x = load(Input, inputs, i, n)
                     free = True
                     if refracts:
-                        free = refractory[i] == 0
+                        free = refractory[i] <= 1
                         refractory[i] = max(refractory[i] - int32(1), int32(0))
                     store(state, i, n, advance(s, x, c, free))
                 for r in range(n_input):
@@ -84,14 +84,14 @@ def update_op(model: Any, dtype: Any, uniform_constants: bool) -> Any:
                     s = load(State, state, i, n)
                     u = uniform(words[i]) if random else 0.5
                     fired = int64(spikes(s, c, u))
-                    if fired > 0:
+                    if fired > 0 and (not refracts or refractory[i] == 0):
                         for _ in range(fired):
                             ids[first + count] = i
                             count += 1
                         if resets:
                             store(state, i, n, reset(s, c))
                         if refracts:
-                            refractory[i] = int32(c.t_ref_steps)
+                            refractory[i] = int32(c.t_ref_steps) + int32(1)  # the step of the spike counts, too
                 at(g.counts, int32, g.ring * g.n_threads)[row * g.n_threads + g.thread] = count
 
     return update

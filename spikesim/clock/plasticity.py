@@ -27,7 +27,7 @@ from spikesim.plasticity import BOUNDS
 
 #: What both directions share. `x`, `y` are rings of readable traces; `x_here`, `y_here` traces at the synapses.
 _SHARED = (
-    "delays dendritic n_delays n_synapses weights params limit "
+    "delays dendritic n_delays n_synapses weights params limit since "
     "x n_source y n_target x_here y_here last n_last rates_x rates_y keep_x keep_y n_x n_y ring"
 )
 PreContext = namedtuple("PreContext", _SHARED + " rows n_rows targets inputs n_inputs delivers "
@@ -100,12 +100,14 @@ def pre_op(rule: Any, bounds: str, local_x: bool, local_y: bool, dtype: Any) -> 
             own_x, own_y = g.n_x if local_x else 0, g.n_y if local_y else 0
             x_here, y_here = at(g.x_here, kind, own_x * m), at(g.y_here, kind, own_y * m)
             last = at(g.last, int64, g.n_last)
+            since = at(g.since, int64, 1)[0]  # weights were set then; what had arrived before no longer counts
             rates_x, rates_y = at(g.rates_x, float64, g.n_x), at(g.rates_y, float64, g.n_y)
             keep_x, keep_y = at(g.keep_x, float64, g.n_x), at(g.keep_y, float64, g.n_y)
             for k in range(g.n_delays):
                 now = step - dendritic[k]
                 if delays[k] > step or now > g.limit:
                     continue
+                changing = changes and now >= since
                 row = (step - delays[k]) % g.ring
                 x_row = row * g.n_x * g.n_source
                 y_row = ((now - dendritic[k]) % g.ring) * g.n_y * g.n_target
@@ -119,7 +121,7 @@ def pre_op(rule: Any, bounds: str, local_x: bool, local_y: bool, dtype: Any) -> 
                             w = weights[a]
                             if local:
                                 _arrive(x_here, y_here, a, m, own_x, own_y, rates_x, rates_y, keep_x, keep_y, last, now)
-                            if changes:
+                            if changing:
                                 if local_x:
                                     pre = load(Pre, x_here, a, m)
                                 else:
@@ -179,6 +181,7 @@ def post_op(rule: Any, bounds: str, local_x: bool, local_y: bool, dtype: Any) ->
             own_x, own_y = g.n_x if local_x else 0, g.n_y if local_y else 0
             x_here, y_here = at(g.x_here, kind, own_x * m), at(g.y_here, kind, own_y * m)
             last = at(g.last, int64, g.n_last)
+            since = at(g.since, int64, 1)[0]  # weights were set then; what had arrived before no longer counts
             rates_x, rates_y = at(g.rates_x, float64, g.n_x), at(g.rates_y, float64, g.n_y)
             keep_x, keep_y = at(g.keep_x, float64, g.n_x), at(g.keep_y, float64, g.n_y)
             for k in range(g.n_delays):
@@ -186,6 +189,7 @@ def post_op(rule: Any, bounds: str, local_x: bool, local_y: bool, dtype: Any) ->
                 emitted = now - dendritic[k]
                 if (dendritic[k] == 0) != (g.late != 0) or emitted < 0 or now > g.limit:
                     continue
+                changing = changes and now >= since
                 row = emitted % g.ring
                 x_row = ((step - delays[k]) % g.ring) * g.n_x * g.n_source
                 y_row = row * g.n_y * g.n_target
@@ -198,7 +202,7 @@ def post_op(rule: Any, bounds: str, local_x: bool, local_y: bool, dtype: Any) ->
                         w = weights[a]
                         if local:
                             _arrive(x_here, y_here, a, m, own_x, own_y, rates_x, rates_y, keep_x, keep_y, last, now)
-                        if changes:
+                        if changing:
                             if local_x:
                                 pre = load(Pre, x_here, a, m)
                             else:

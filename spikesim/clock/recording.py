@@ -79,6 +79,8 @@ def rate_record_op() -> Any:
         @cfunc(OPERATION, cache=cache, error_model="numpy")
         def record_rate(address, step):
             g = context(RateRecordContext, address)
+            if step < g.base * g.every:
+                return  # a bin that began before recording did
             chosen = at(g.chosen, uint8, g.n)
             row = step % g.ring
             spikes = at(g.spike_ids, int32, g.ring * g.row_size)

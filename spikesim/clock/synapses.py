@@ -91,6 +91,7 @@ class PlasticRuntime:
             for lo, hi in engine.ranges[projection.target.index]
         ]  # fmt: skip
         del projection.arrays["weights"]
+        projection.arrays["since"] = np.zeros(1, dtype=np.int64)
         for t, table in enumerate(self.tables):
             m, arrays = len(table.weights), projection.arrays
             arrays[f"weights/{t}"] = table.weights
@@ -131,6 +132,7 @@ class PlasticRuntime:
         shared = dict(
             delays=table.delays, dendritic=table.dendritic, n_delays=len(table.delays), n_synapses=len(table.weights),
             weights=arrays[f"weights/{t}"], params=self.params, limit=limit,
+            since=own["since"],
             x=own["pre/history"], n_source=source.n_padded, y=own["post/history"], n_target=target.n_padded,
             x_here=arrays[f"x_here/{t}"], y_here=arrays[f"y_here/{t}"], last=arrays[f"last/{t}"],
             n_last=arrays[f"last/{t}"].size, rates_x=self.rates["pre"], rates_y=self.rates["post"],
@@ -168,7 +170,8 @@ class PlasticRuntime:
         return weights
 
     def set_weights(self, values: Any) -> None:
-        """Set the weights, given in order of creation."""
+        """Set the weights, given in order of creation. Spikes that have reached a synapse by now do not change them."""
+        self.projection.arrays["since"][0] = self.projection.network.step
         for t, table in enumerate(self.tables):
             self.projection.arrays[f"weights/{t}"][...] = values[table.created]
 

@@ -112,6 +112,15 @@ def plastic_table(
     )
 
 
+def widened_ring(old: Any, width: int, n: int, ranges: list[tuple[int, int]]) -> Any:
+    """A ring of spikes with more room per neuron: each thread's part of a row moves to its new place."""
+    new = np.zeros((len(old), width), dtype=old.dtype)
+    before, after = old.shape[1] // n, width // n
+    for lo, hi in ranges:
+        new[:, lo * after : lo * after + (hi - lo) * before] = old[:, lo * before : hi * before]
+    return new
+
+
 def resized_ring(old: Any, rows: int, step: int) -> Any:
     """A ring of `rows` rows that holds, for every step both can hold, what `old` held. Row of step s: s % rows."""
     new = np.zeros((rows, *old.shape[1:]), dtype=old.dtype)

@@ -306,7 +306,6 @@ def test_recorded_trains_may_be_replaced_between_runs():
     np.testing.assert_allclose(jumps, [3.0, 6.0], rtol=1e-14)
 
 
-@pytest.mark.xfail(strict=True, reason="the ring of spikes keeps its width, and the run writes beyond its rows")
 def test_a_replaced_train_with_more_spikes_in_a_step_gets_the_room():
     net = ss.Network(dt=DT, seed=1)
     source = net.add(SpikeSource([1.0], [0]), 2)

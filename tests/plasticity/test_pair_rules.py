@@ -4,12 +4,12 @@ import math
 
 import pytest
 from scipy.optimize import brentq
+
+from spikesim.errors import SpikesimError
 from spikesim.models.plasticity.guetig_stdp import GuetigSTDP
 from spikesim.models.plasticity.multiplicative_stdp import MultiplicativeSTDP
 from spikesim.models.plasticity.pair_stdp import PairSTDP
 from spikesim.models.plasticity.van_rossum_stdp import VanRossumSTDP
-
-from spikesim.errors import SpikesimError
 from spikesim.plasticity import Rule, Trace
 from spikesim.timeline import weight_change
 
@@ -38,9 +38,7 @@ def test_additive_sixty_pairs(frequency, after, before):
 @pytest.mark.parametrize("delta_t", [-100.0, -33.7, -7.3, -0.01, 0.01, 2.5, 16.8, 61.0])
 def test_window_is_the_exponential_of_the_paper(delta_t):
     rule = PairSTDP(preset="bi_poo_2001")
-    expected = (
-        0.777 / 60 * math.exp(-delta_t / 16.8) if delta_t > 0 else -0.273 / 60 * math.exp(delta_t / 33.7)
-    )
+    expected = 0.777 / 60 * math.exp(-delta_t / 16.8) if delta_t > 0 else -0.273 / 60 * math.exp(delta_t / 33.7)
     assert weight_change(rule, [0.0], [delta_t]) == pytest.approx(expected, abs=1e-12)
 
 
@@ -74,9 +72,7 @@ def test_guetig_single_pair():
     assert weight_change(rule, *LTD, w0=0.5) == pytest.approx(-0.00314045, abs=1e-8)
 
 
-@pytest.mark.parametrize(
-    ("mu", "w_star"), [(1.0, 0.487805), (0.5, 0.475624), (0.1, 0.380388), (0.02, 0.080209)]
-)
+@pytest.mark.parametrize(("mu", "w_star"), [(1.0, 0.487805), (0.5, 0.475624), (0.1, 0.380388), (0.02, 0.080209)])
 def test_guetig_fixed_point(mu, w_star):
     rule = GuetigSTDP(alpha=1.05, mu=mu)
     p, one = rule.hook_params(), (rule.Pre(1.0), rule.Post(1.0))

@@ -5,10 +5,10 @@ import math
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from spikesim.models.plasticity.pair_stdp import PairSTDP
-from spikesim.models.plasticity.triplet_stdp import TripletSTDP
 
 from spikesim.errors import SpikesimError
+from spikesim.models.plasticity.pair_stdp import PairSTDP
+from spikesim.models.plasticity.triplet_stdp import TripletSTDP
 from spikesim.timeline import weight_change
 
 CORTEX = "visual_cortex_minimal_all_to_all"

@@ -4,16 +4,16 @@ Expected values were computed from the paper's equations apart from this code.
 """
 
 import pytest
+
 from spikesim.data.tables import load
+from spikesim.errors import SpikesimError
 from spikesim.models.plasticity.pair_stdp import PairSTDP
 from spikesim.models.plasticity.triplet_stdp import TripletSTDP
+from spikesim.protocol import Protocol
 from spikesim.protocols.bi_poo_1998 import BiPoo1998
 from spikesim.protocols.pairing import Pairing
 from spikesim.protocols.sjostrom_2001 import Sjostrom2001
 from spikesim.protocols.wang_2005 import Wang2005
-
-from spikesim.errors import SpikesimError
-from spikesim.protocol import Protocol
 
 CORTEX = "visual_cortex_minimal_all_to_all"
 
