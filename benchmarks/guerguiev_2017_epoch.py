@@ -28,7 +28,7 @@ def draw(curve: list[list[float]], path: Path, title: str) -> None:
     ax = figure.subplots()
     images, errors = zip(*curve, strict=True)
     ax.plot(images, errors, "o-", color="#0072B2", markersize=4)
-    ax.annotate(f"{errors[-1]:.1f} %", (images[-1], errors[-1]), (0, 8), textcoords="offset points", ha="right")
+    ax.annotate(f"{errors[-1]:.2f} %", (images[-1], errors[-1]), (0, 8), textcoords="offset points", ha="right")
     ax.set(xlabel="training images", ylabel="test error (%)", yscale="log", title=title)
     ax.set_yticks([5, 10, 20, 50, 90], ["5", "10", "20", "50", "90"])
     ax.minorticks_off()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -45,7 +46,7 @@ class BiPoo1998(Protocol):
             steps = int(self.delta_t_max / self.delta_t_step + 1e-9)
             yield from (k * self.delta_t_step for k in range(-steps, steps + 1) if k != 0)
 
-    def _pairs(self, label: str, delta_t: float, **measured: float) -> Condition:
+    def _pairs(self, label: str, delta_t: float, **measured: Any) -> Condition:
         pre = np.arange(self.pairs) * 1000.0 / self.frequency
         series = "pre before post" if delta_t > 0 else "post before pre"
         return Condition(label, {"delta_t": delta_t}, pre, pre + delta_t, series=series, **measured)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -80,5 +81,5 @@ class Pairing(Protocol):
         result.course = trajectory(rule, *trains, w0=self.start(rule), **self._delays())
         return result
 
-    def _delays(self) -> dict[str, float]:
+    def _delays(self) -> dict[str, Any]:
         return {"axonal_delay": self.axonal_delay, "dendritic_delay": self.dendritic_delay}

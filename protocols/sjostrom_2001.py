@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -40,7 +41,7 @@ class Sjostrom2001(Protocol):
                 for k in range(1, int(50.0 / self.frequency_step + 1e-9) + 1):
                     yield self._pairing(delta_t, k * self.frequency_step)
 
-    def _pairing(self, delta_t: float, frequency: float, **measured: float) -> Condition:
+    def _pairing(self, delta_t: float, frequency: float, **measured: Any) -> Condition:
         pre, series = self._pre(frequency), f"Δt = {delta_t:+g} ms"
         return Condition(
             f"{series}, {frequency:g} Hz",

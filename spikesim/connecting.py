@@ -171,7 +171,8 @@ def check_rule(projection: Projection) -> None:
         raise SpikesimError(f"{label}: a rule with on_pre or on_post cannot read post_state or averaged traces yet.")
     if projection.target.model.conductance and hooked and (rule.w_min < 0 or rule.bounds == "none"):
         raise SpikesimError(
-            f"{label}: conductances must not become negative; give {type(rule).__name__} w_min >= 0, and receptor='inhibitory' for inhibition."
+            f"{label}: conductances must not become negative; give {type(rule).__name__} w_min >= 0, "
+            "and receptor='inhibitory' for inhibition."
         )
     if any(s.reset_by_other and len(s.taus) > 1 for s in specs):
         raise SpikesimError(f"{label}: pairing {rule.pairing!r} is not defined for traces with two time constants.")

@@ -58,8 +58,8 @@ class Condition:
 
     label: str
     variables: Mapping[str, float]
-    pre: Sequence[float]
-    post: Sequence[float]
+    pre: Iterable[float]
+    post: Iterable[float]
     measured: float | None = None
     sem: float | None = None
     counts: bool = True
@@ -135,7 +135,7 @@ class ProtocolResult:
     rule: Rule
     points: list[Point]
     scalars: dict[str, float] = field(default_factory=dict)
-    course: tuple[Sequence[float], Sequence[float]] | None = None
+    course: tuple[Any, Any] | None = None
 
     @property
     def error(self) -> float | None:
@@ -249,7 +249,7 @@ class ProtocolResult:
             _plot_measured(ax, x, own, colour, f"{name}measured ± s.e.m.")
         _finish(ax, LABELS.get(axis, axis))
 
-    def _plot_course(self, ax: Any, course: tuple[Sequence[float], Sequence[float]]) -> None:
+    def _plot_course(self, ax: Any, course: tuple[Any, Any]) -> None:
         times, weights = course
         start = self.protocol.start(self.rule)
         ax.step([t / 1000.0 for t in times], [w / start - 1.0 for w in weights], where="post", color="tab:blue")

@@ -132,7 +132,8 @@ class _Sampled(Recorder):
         self.base = 0
         self.buffer = np.zeros((SAMPLES, width), dtype=dtype)
         self.contexts: list[Any] = []
-        self.clear()
+        self._marks: list[Any] = []  # which stretches were kept, in parts
+        self._rows: list[Any] = []  # and their rows
 
     def first_from(self, step: int) -> int:
         """The first stretch that can be recorded whole from `step` on."""
@@ -158,7 +159,7 @@ class _Sampled(Recorder):
 
     def rewind(self, step: int) -> None:
         first, marks = self.first_from(step), self._marked()
-        kept = marks < first if first else np.zeros(len(marks), dtype=bool)
+        kept = marks < first
         self._marks, self._rows = [marks[kept]], [self._all()[kept]]
         self.buffer[...] = 0
         self._begin(first)
@@ -174,8 +175,7 @@ class _Sampled(Recorder):
         return self._rows[0] if self._rows else np.zeros((0, self.width), dtype=self.dtype)
 
     def clear(self) -> None:
-        self._marks: list[Any] = []
-        self._rows: list[Any] = []
+        self._marks, self._rows = [], []
 
 
 class StateRecorder(_Sampled):

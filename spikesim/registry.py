@@ -64,6 +64,17 @@ def discover(kind: str) -> dict[str, Any]:
     return found
 
 
+def exports(kind: str, module: str) -> tuple[Any, Any]:
+    """`__getattr__` and `__dir__` of a folder's `__init__`: its classes by name, found when they are asked for."""
+
+    def get(name: str) -> Any:
+        if name[0].isupper() and name in discover(kind):
+            return discover(kind)[name]
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
+
+    return get, lambda: sorted(discover(kind))
+
+
 def find(kind: str, name: str) -> Any:
     """The class called `name`, or the one in the user's own file given as `path.py:Class`."""
     if ".py:" in name:

@@ -1,5 +1,7 @@
 """What the documents say is so: their examples are executed here."""
 
+import importlib.util
+import json
 import os
 import re
 import shlex
@@ -142,3 +144,24 @@ def test_pynn_table_is_that_of_the_code():
 def test_no_personal_path_in_the_documents():
     home = os.path.expanduser("~")
     assert not any(home in path.read_text(encoding="utf-8") for path in DOCUMENTS if len(home) > 5)
+
+
+def _script(name):
+    """A script of benchmarks/ as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_readme_quotes_the_result_files():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert _script("readme_results").block() in readme
+
+
+def test_protocol_errors_are_what_the_file_says():
+    kept = json.loads((ROOT / "docs/results/protocol_errors.json").read_text(encoding="utf-8"))["errors"]
+    found = _script("protocol_errors").errors()
+    assert found.keys() == kept.keys()
+    for name, errors in found.items():
+        assert errors == pytest.approx(kept[name], rel=1e-9)

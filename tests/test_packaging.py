@@ -63,3 +63,13 @@ def test_version_and_commands():
 
 def test_gate_can_be_run():
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
+
+
+def test_folders_offer_their_classes():
+    from spikesim.models.neurons import LIF, PoissonSource, SpikeSource
+    from spikesim.models.plasticity import PairSTDP, TripletSTDP
+
+    assert {c.__name__ for c in (LIF, PoissonSource, SpikeSource)} == {"LIF", "PoissonSource", "SpikeSource"}
+    assert issubclass(TripletSTDP, type(PairSTDP()).__mro__[1])
+    with pytest.raises(ImportError, match="LFI"):
+        from spikesim.models.neurons import LFI  # noqa: F401

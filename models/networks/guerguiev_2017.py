@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -14,6 +15,7 @@ from spikesim.experiment import NetworkModel
 from spikesim.models.neurons.poisson import PoissonSource
 from spikesim.models.neurons.segregated_dendrite import DendriticOutput, SegregatedDendrite
 from spikesim.models.plasticity.plateau import PlateauRule
+from spikesim.output import check_writable
 from spikesim.rng import Stream
 
 PIXELS, CLASSES = 784, 10
@@ -57,6 +59,7 @@ class Guerguiev2017(NetworkModel):
 
     title = "Segregated dendrites learn MNIST"
     reference = "doi:10.7554/eLife.22901"
+    small = {"hidden": "20", "train_images": 2, "test_images": 2}
     limits = {"train_images": (">= 1", "<= 60000"), "test_images": (">= 1", "<= 10000"), "epochs": (">= 1",),
               "test_every": (">= 0",), "phase": ("> 30",), "test_phase": ("> 30",), "dt": ("> 0",)}  # fmt: skip
 
@@ -155,6 +158,8 @@ class Guerguiev2017(NetworkModel):
 
     def simulate(self, options):
         """Train and test. Raises SpikesimError for broken image files. See the class for what is returned."""
+        if options.out:
+            check_writable(Path(options.out))  # before the work, not after it
         images, labels = self._images("train", 60000)
         self.test_set = self._images("test", self.test_images)
         self.build(Network(dt=self.dt, seed=options.seed, precision=options.precision))

@@ -13,7 +13,8 @@ import pytest
 from spikesim.errors import SpikesimError
 from spikesim.info import file_info, format_info
 from spikesim.plot import MAX_POINTS, _bands, _edges, _shares, plot_raster
-from spikesim.sonata import SpikeWriter, read_spikes, spikes_digest
+from spikesim.sonata import read_spikes, spikes_digest
+from spikesim.spike_writer import SpikeWriter
 
 
 @pytest.fixture

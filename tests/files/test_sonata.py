@@ -18,7 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from spikesim.errors import SpikesimError
-from spikesim.sonata import CHUNK, SpikeWriter, _Column, read_spikes, spikes_digest
+from spikesim.sonata import read_spikes, spikes_digest
+from spikesim.spike_writer import CHUNK, SpikeWriter, _Column
 
 
 def trains(count: int, neurons: int, seed: int = 0, per_step: int = 5) -> tuple[np.ndarray, np.ndarray]:
@@ -98,6 +99,7 @@ counts = st.lists(st.integers(0, 400), min_size=1, max_size=12)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(sizes=counts, seed=st.integers(0, 2**32 - 1), data=st.data())
 def test_any_appends_and_flushes(tmp_path, monkeypatch, sizes, seed, data):
+    monkeypatch.setattr("spikesim.spike_writer.CHUNK", 128)
     monkeypatch.setattr("spikesim.sonata.CHUNK", 128)
     steps, ids = trains(sum(sizes), 50, seed)
     path, ends = tmp_path / "any.h5", np.cumsum(sizes)
@@ -121,7 +123,7 @@ def test_any_appends_and_flushes(tmp_path, monkeypatch, sizes, seed, data):
 
 CHILD = """
 import sys, numpy as np
-from spikesim.sonata import SpikeWriter
+from spikesim.spike_writer import SpikeWriter
 path, log, per, steps, compress = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:])
 writer = SpikeWriter(path, {"e": per, "i": per}, 0.1, 7, compress=bool(compress))
 log, ids, block = open(log, "wb", buffering=0), np.arange(per), 0
@@ -271,7 +273,7 @@ def test_no_permission(tmp_path, monkeypatch):
 FULL = """
 import resource, signal, sys, numpy as np
 from spikesim.errors import RunError
-from spikesim.sonata import SpikeWriter
+from spikesim.spike_writer import SpikeWriter
 path, limit, per = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 writer = SpikeWriter(path, {"e": per}, 0.1, 7)
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -314,7 +316,7 @@ def test_full_disk_at_the_start(tmp_path, monkeypatch):
 
     with SpikeWriter(tmp_path / "run.h5", {"exc": 1}, 0.1, 1) as writer:
         writer.append("exc", np.array([1]), np.array([0]))
-    monkeypatch.setattr("spikesim.sonata._skeleton", no_room)
+    monkeypatch.setattr("spikesim.spike_writer._skeleton", no_room)
     with pytest.raises(SpikesimError) as error:
         SpikeWriter(tmp_path / "run.h5", {"exc": 1}, 0.1, 1)
     one_line(error, "run.h5", "No space left", "make room")

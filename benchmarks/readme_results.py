@@ -1,0 +1,50 @@
+"""Puts the numbers of docs/results into README.md, between the two markers there.
+
+python benchmarks/readme_results.py
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+BLOCK = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTALL)
+
+
+def block() -> str:
+    """The text between the markers."""
+    protocols = json.loads((ROOT / "docs/results/protocol_errors.json").read_text(encoding="utf-8"))["errors"]
+    epoch = json.loads((ROOT / "docs/results/guerguiev_2017_epoch.json").read_text(encoding="utf-8"))
+    names = ("bi_poo_1998", "sjostrom_2001", "wang_2005")
+    lines = [
+        "Error E (mean squared deviation from the measurements in units of their s.e.m.; 1 is as good as the data) of",
+        "published parameter sets, from [docs/results/protocol_errors.json](docs/results/protocol_errors.json):",
+        "",
+        "| rule, parameters | " + " | ".join(f"`{name}`" for name in names) + " |",
+        "|---|" + "---:|" * len(names),
+    ]
+    for rule, found in protocols.items():
+        lines.append(f"| {rule} | " + " | ".join(f"{found[name]:.2f}" for name in names) + " |")
+    machine = epoch["provenance"]
+    lines += [
+        "",
+        "`guerguiev_2017`, 784-500-10, one epoch of MNIST: test error "
+        f"{epoch['test_error_before']:.1f} % before, **{epoch['test_error']:.2f} %** after {epoch['images']} images, "
+        f"{epoch['images_per_second']:.0f} images per second in training",
+        f"(seed {epoch['seed']}, one thread, {machine['processor']}, numba {machine['numba']}, {machine['finished'][:10]}; "
+        "[numbers](docs/results/guerguiev_2017_epoch.json), [curve](docs/results/guerguiev_2017_epoch.png)).",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Rewrite README.md."""
+    path = ROOT / "README.md"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(BLOCK.sub(lambda m: m[1] + block() + m[2], text), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
