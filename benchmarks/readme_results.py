@@ -33,7 +33,8 @@ def block() -> str:
         "`guerguiev_2017`, 784-500-10, one epoch of MNIST: test error "
         f"{epoch['test_error_before']:.1f} % before, **{epoch['test_error']:.2f} %** after {epoch['images']} images, "
         f"{epoch['images_per_second']:.0f} images per second in training",
-        f"(seed {epoch['seed']}, one thread, {machine['processor']}, numba {machine['numba']}, {machine['finished'][:10]}; "
+        f"(seed {epoch['seed']}, one thread, {machine['processor']}, numba {machine['numba']}, "
+        f"{machine['finished'][:10]}; "
         "[numbers](docs/results/guerguiev_2017_epoch.json), [curve](docs/results/guerguiev_2017_epoch.png)).",
     ]
     return "\n".join(lines) + "\n"
