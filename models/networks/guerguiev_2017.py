@@ -232,6 +232,7 @@ class Guerguiev2017(NetworkModel):
             "network": "guerguiev_2017",
             "image": int(index),
             "label": int(labels[index]),
+            "trained_with_seed": self.net.seed,
         }
         for population in viewer.net.populations:
             viewer.net.record(population, "spikes", to=path)
