@@ -62,9 +62,12 @@ def test_rate_of_the_asynchronous_state():
 
 @pytest.mark.slow
 def test_rate_of_the_asynchronous_state_at_full_size():
-    """The paper's own simulation gave 37.7 Hz where theory says 38.0 Hz."""
+    """Seeds 1 to 5 give 37.44 +- 0.22 Hz (s.d.) at dt = 0.1 ms, seeds 1 to 3 37.59 +- 0.26 Hz at 0.05 ms.
+
+    Theory, which knows no correlations between neurons, says 37.95 Hz. The tolerance is that distance and three s.d.
+    """
     model = Brunel2000()
-    assert simulated_rate(model, seed=1, duration=1000.0) == pytest.approx(mean_field_rate(model), rel=0.02)
+    assert simulated_rate(model, seed=1, duration=1000.0) == pytest.approx(mean_field_rate(model), abs=1.2)
 
 
 def test_outside_input_alone_brings_the_mean_to_threshold():
