@@ -8,6 +8,7 @@ import numpy as np
 
 from spikesim.connectors import AllToAll, from_sparse
 from spikesim.distributions import sample
+from spikesim.drive import Drive
 from spikesim.errors import SpikesimError, unknown
 from spikesim.plasticity import Rule
 from spikesim.projection import Projection
@@ -69,6 +70,27 @@ def make_projection(
         check_rule(projection)
         check_plastic_weights(projection, weights)
     return projection
+
+
+def make_drive(network: Network, target: Population, rate: Any, weight: Any, receptor: str | None, delay: Any) -> Drive:
+    """The drive that `Network.drive` describes. Raises SpikesimError for what does not fit."""
+    index, label = len(network.drives), f"drive of {target.name!r}"
+    _check_receptor(label, target, receptor, plastic=False, graded=False)
+
+    def values(given: Any, what: str, draw: int) -> Any:
+        n = 1 if np.ndim(given) == 0 and isinstance(given, (int, float, np.number)) else target.n
+        return sample(given, n, Stream(network.seed, "DRIVE", (1 << 20) + 2 * index + draw), f"{label}: {what}")
+
+    rates, weights = values(rate, "rate", 0), values(weight, "weight", 1)
+    if (rates < 0).any():
+        raise SpikesimError(f"{label}: rate must be >= 0 Hz, not {rates.min():g}.")
+    place = receptors_for(target, receptor, weights)
+    if np.ndim(place):
+        raise SpikesimError(f"{label}: weights of both signs; use two drives, or give a receptor.")
+    if target.model.conductance:
+        weights = np.abs(weights)
+    steps = int(delay_steps(delay, 1, network, index, label)[0])
+    return Drive(target, index, rates, weights.astype(network.dtype), int(place), steps)
 
 
 def delay_steps(delay: Any, n: int, network: Network, index: int, label: str) -> Any:

@@ -85,6 +85,22 @@ def store(typing, array, column, stride, values):
     return types.void(array, types.intp, types.intp, values), codegen
 
 
+@intrinsic
+def prefetch(typing, array, index):
+    """Bring the cache line of `array[index]` nearer; any index is safe, for nothing is read."""
+
+    def codegen(ctx, builder, signature, args):
+        data = ctx.make_array(signature.args[0])(ctx, builder, args[0]).data
+        byte = ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [byte, _I32, _I32, _I32])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+        flags = [ir.Constant(_I32, value) for value in (0, 3, 1)]  # to read, keep in all caches, data
+        builder.call(function, [builder.bitcast(builder.gep(data, [args[1]]), byte), *flags])
+        return ctx.get_dummy_value()
+
+    return types.void(array, types.intp), codegen
+
+
 @register_jitable
 def context(record, address):
     """The context of an operation: a named tuple of integers, most of them addresses, read from `address`."""

@@ -23,7 +23,8 @@ from typing import Any
 
 import numpy as np
 
-from spikesim.connecting import make_projection
+from spikesim.connecting import make_drive, make_projection
+from spikesim.drive import Drive
 from spikesim.errors import RunError, SpikesimError, unknown
 from spikesim.neuron import Neuron
 from spikesim.plasticity import Rule
@@ -71,6 +72,7 @@ class Network:
         self.step = 0
         self.populations: list[Population] = []
         self.projections: list[Projection] = []
+        self.drives: list[Drive] = []
         self.recorders: list[Recorder] = []
         self.description: dict[str, Any] = {}  # what files say of the network: its name, its parameters
         self.seconds = {"build": 0.0, "compile": 0.0, "run": 0.0}
@@ -125,6 +127,27 @@ class Network:
         self.projections.append(projection)
         self.changed()
         return projection
+
+    def drive(
+        self, target: Population, *, rate: Any, weight: Any, receptor: str | None = None, delay: float | None = None
+    ) -> Drive:
+        """Give every neuron of a population Poisson input of its own: spikes at `rate` (Hz) of `weight` each.
+
+        rate, weight
+            a number, an array with one value a neuron, or a distribution; weight in the unit of the receptor, by
+            default the one that its sign selects.
+        delay
+            ms before the first input arrives; default one step.
+
+        The same as one `PoissonSource` per neuron connected `OneToOne`, only faster, and what the sources fire cannot
+        be recorded. Raises SpikesimError for what does not fit.
+        """
+        if not isinstance(target, Population) or target.network is not self:
+            raise SpikesimError(f"Network.drive takes a population of this network, not {target!r}.")
+        drive = make_drive(self, target, rate, weight, receptor, self.dt if delay is None else delay)
+        self.drives.append(drive)
+        self.changed()
+        return drive
 
     def record(self, what: View | Projection, variable: str, *, every: float | None = None, to: Any = None) -> Any:
         """Record "spikes", "rate" or a state variable of a population or view, or "weights" of a projection.

@@ -78,6 +78,7 @@ class Simulator:
         self.synapses = [list(self._synapses(projection)) for projection in network.projections]
         self.at_synapse: dict[int, dict[Synapse, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
         self.at_soma: dict[int, list[tuple[Synapse, float]]] = defaultdict(list)
+        self.drives, self.seed = network.drives, network.seed
 
     def _synapses(self, projection: Any) -> Iterator[Synapse]:
         pre, post = self.groups[projection.source.name], self.groups[projection.target.name]
@@ -103,6 +104,9 @@ class Simulator:
                 self._transmit(synapse, spikes["pre"])
         for synapse, amount in self.at_soma.pop(now, ()):
             synapse.post.inputs[synapse.j][synapse.receptor] += amount
+        for drive in self.drives:
+            if now >= drive.delay_steps:
+                self._drive(drive)
         for group in self.groups.values():
             for i, emitted in group.step(now):
                 self._send(group, i, emitted)
@@ -114,6 +118,13 @@ class Simulator:
             synapse.remember(spikes, now)
         del self.at_synapse[now]
         self.now += 1
+
+    def _drive(self, drive: Any) -> None:
+        (thresholds, row), n = drive.thresholds(), drive.population.n
+        words = _words(n, self.now, stream_id("DRIVE", drive.index), self.seed).astype(np.uint32).view(np.int32)
+        weights = np.broadcast_to(drive.weight, n)
+        for i, inputs in enumerate(self.groups[drive.population.name].inputs):
+            inputs[drive.receptor] += float(weights[i]) * int((words[i] > thresholds[row[i]]).sum())
 
     def _send(self, group: Group, i: int, emitted: float) -> None:
         for synapse in group.outgoing[i]:
@@ -197,10 +208,14 @@ class Group:
         return [self.model.Constants(*(float(v[i]) for v in fields)) for i in range(self.population.n)]
 
     def _uniforms(self, now: int) -> list[float]:
-        blocks = np.arange(-(-self.population.n // 4))  # four neurons draw from one block of Philox
         stream = stream_id("NOISE" if self.model.graded else "SPIKE", self.population.index)
-        words = philox4x32(blocks, now & 0xFFFFFFFF, now >> 32, stream, *key(self.seed))
-        return [float(uniform(word)) for word in np.stack(words, axis=1).ravel()[: self.population.n]]
+        return [float(uniform(word)) for word in _words(self.population.n, now, stream, self.seed)]
+
+
+def _words(n: int, now: int, stream: int, seed: int) -> NDArray[Any]:
+    """(n,) random 32-bit words of a step, one per neuron; four neurons draw from one block of Philox."""
+    blocks = np.arange(-(-n // 4))
+    return np.stack(philox4x32(blocks, now & 0xFFFFFFFF, now >> 32, stream, *key(seed)), axis=1).ravel()[:n]
 
 
 @dataclass(eq=False)

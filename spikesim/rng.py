@@ -48,6 +48,7 @@ class Purpose(enum.IntEnum):
     PARAMETER = 6  # parameters of neurons drawn from a distribution
     STATE = 7  # initial values of state variables
     TASK = 8  # order and choice of stimuli
+    DRIVE = 9  # Poisson input summed per neuron
 
 
 def stream_id(purpose: Purpose | str, index: int) -> int:

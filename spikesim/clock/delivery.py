@@ -12,14 +12,18 @@ from collections import namedtuple
 from typing import Any
 
 from numba import cfunc, int32, int64
+from numba.extending import register_jitable
 
 from spikesim.clock.neurons import real
 from spikesim.jit import cache_for
-from spikesim.lowlevel import OPERATION, at, context
+from spikesim.lowlevel import OPERATION, at, context, prefetch
+
+AHEAD_ROWS, AHEAD_SLICES = 8, 6  # how far ahead of its use memory is asked for
+SLICES = 1 << 14  # slices listed before they are delivered
 
 SparseContext = namedtuple(
     "SparseContext",
-    "delays n_delays rows n_rows slots weights n_synapses inputs n_inputs "
+    "delays n_delays rows n_rows slots weights n_synapses inputs n_inputs begins ends n_slices "
     "ring spike_ids row_size starts counts n_threads",
 )
 DenseContext = namedtuple(
@@ -49,18 +53,38 @@ def sparse_op(dtype: Any) -> Any:
                 at(g.counts, int32, g.ring * g.n_threads),
             )
             starts = at(g.starts, int64, g.n_threads)
+            begins, ends = at(g.begins, int64, g.n_slices), at(g.ends, int64, g.n_slices)
+            found = 0
             for k in range(g.n_delays):
                 if delays[k] > step:
                     break
                 row = (step - delays[k]) % g.ring
                 for t in range(g.n_threads):
                     first = row * g.row_size + starts[t]
-                    for q in range(first, first + counts[row * g.n_threads + t]):
+                    last = first + counts[row * g.n_threads + t]
+                    for q in range(first, last):
+                        if q + AHEAD_ROWS < last:
+                            prefetch(rows, ids[q + AHEAD_ROWS] * g.n_delays + k)
                         slice_ = ids[q] * g.n_delays + k
-                        for a in range(rows[slice_], rows[slice_ + 1]):
-                            inputs[slots[a]] += weights[a]
+                        if found == g.n_slices:  # the list is full: deliver what it holds, in the same order
+                            _deliver(begins, ends, found, slots, weights, inputs)
+                            found = 0
+                        begins[found], ends[found] = rows[slice_], rows[slice_ + 1]
+                        found += ends[found] > begins[found]
+            _deliver(begins, ends, found, slots, weights, inputs)
 
     return deliver
+
+
+@register_jitable
+def _deliver(begins, ends, found, slots, weights, inputs):
+    """Add the weights of `found` slices, while the beginnings of later ones are on their way from memory."""
+    for q in range(found):
+        if q + AHEAD_SLICES < found:
+            prefetch(slots, begins[q + AHEAD_SLICES])
+            prefetch(weights, begins[q + AHEAD_SLICES])
+        for a in range(begins[q], ends[q]):
+            inputs[slots[a]] += weights[a]
 
 
 @functools.cache

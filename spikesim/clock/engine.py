@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spikesim.clock import delivery, neurons
+from spikesim.clock import delivery, drives, neurons
 from spikesim.clock.contexts import Context
 from spikesim.clock.drive import INTERRUPT, SYNC_LENGTH, drive, once
 from spikesim.clock.synapses import EventRuntime, PlasticRuntime
 from spikesim.clock.tables import ranges, resized_ring, sparse_table, widened_ring
 from spikesim.jit import spent
-from spikesim.rng import stream_id
+from spikesim.rng import key, stream_id
 
 if TYPE_CHECKING:
+    from spikesim.drive import Drive
     from spikesim.network import Network
     from spikesim.population import Population
     from spikesim.projection import Projection
@@ -127,6 +128,8 @@ class ClockEngine:
                     steps += self._graded_operation(projection, t)
             for runtime in plastic:
                 steps += runtime.delivery[t]
+            for drive_ in network.drives:
+                steps.append(self._drive_operation(drive_, t))
             for p in network.populations:
                 steps += self._update_operation(p, t)
             for runtime in plastic:
@@ -161,7 +164,8 @@ class ClockEngine:
                 context = Context(
                     delivery.SparseContext, delays=table.delays, n_delays=len(table.delays), rows=table.rows,
                     n_rows=len(table.rows), slots=table.slots, weights=table.weights, n_synapses=len(table.slots),
-                    inputs=self.inputs, n_inputs=self.inputs.size, **self.all_spikes(source),
+                    inputs=self.inputs, n_inputs=self.inputs.size, begins=np.zeros(delivery.SLICES, dtype=np.int64),
+                    ends=np.zeros(delivery.SLICES, dtype=np.int64), n_slices=delivery.SLICES, **self.all_spikes(source),
                 )  # fmt: skip
                 found[t].append((op.address, context))
         return found
@@ -202,15 +206,29 @@ class ClockEngine:
         )  # fmt: skip
         return [(delivery.graded_delivery_op(self.network.dtype).address, context)]
 
+    def _drive_operation(self, drive_: Drive, thread: int) -> tuple[int, Context]:
+        p, network = drive_.population, self.network
+        lo, hi = self.ranges[p.index][thread]
+        thresholds, row = drive_.thresholds()
+        key0, key1 = key(network.seed)
+        context = Context(
+            drives.DriveContext, lo=lo, hi=hi, n=p.n_padded, delay=drive_.delay_steps, key0=key0, key1=key1,
+            words=np.zeros(p.n_padded, dtype=np.uint32), stream=stream_id("DRIVE", drive_.index),
+            thresholds=thresholds, n_rates=len(thresholds), most=thresholds.shape[1], row=np.resize(row, p.n_padded),
+            counts=np.zeros(p.n_padded, dtype=np.int32), weights=drive_.weight, n_weights=len(drive_.weight),
+            inputs=self.inputs_of(p, drive_.receptor),
+        )  # fmt: skip
+        return drives.drive_op(network.dtype, len(thresholds) == 1).address, context
+
     @staticmethod
     def _kind(population: Population) -> Any:
         return type(population.model)
 
     def _random(self, population: Population) -> dict[str, Any]:
-        seed = self.network.seed
+        key0, key1 = key(self.network.seed)
         purpose = "NOISE" if population.model.graded else "SPIKE"
         return {"words": np.zeros(population.n_padded, dtype=np.uint32), "stream": stream_id(purpose, population.index),
-                "key0": seed & 0xFFFFFFFF, "key1": (seed >> 32) & 0xFFFFFFFF}  # fmt: skip
+                "key0": key0, "key1": key1}  # fmt: skip
 
     def _state(self, population: Population) -> dict[str, Any]:
         return {"n": population.n_padded, "state": population.arrays["state"], "constants": population.constants,

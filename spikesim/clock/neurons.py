@@ -13,6 +13,8 @@ from spikesim.jit import cache_for, hook
 from spikesim.lowlevel import OPERATION, at, context, load, store
 from spikesim.rng import fill_words, uniform
 
+BLOCK = 64  # neurons looked at together for spikes
+
 #: One thread's share of a population: neurons lo to hi of n (padded). Rings have `ring` rows, one a step.
 UpdateContext = namedtuple(
     "UpdateContext",
@@ -57,42 +59,57 @@ def update_op(model: Any, dtype: Any, uniform_constants: bool) -> Any:
             state = at(g.state, kind, n_state * n)
             constants = at(g.constants, kind, n_constant * g.n_constants)
             inputs = at(g.inputs, kind, n_input * n)
-            refractory = at(g.refractory, int32, n)
-            words = at(g.words, uint32, n)
+            lo, count = g.lo, g.hi - g.lo
+            refractory = at(g.refractory, int32, n)[lo : g.hi]
+            words = at(g.words, uint32, n)[lo : g.hi]
+            c = load(Constants, constants, lo * place, g.n_constants)
             if advances:
-                for i in range(g.lo, g.hi):
-                    c = load(Constants, constants, i * place, g.n_constants)
-                    s = load(State, state, i, n)
-                    x = load(Input, inputs, i, n)
+                for i in range(count):  # from 0, so that no index can be negative, or the loop would not vectorise
+                    if place:
+                        c = load(Constants, constants, lo + i, g.n_constants)
+                    s = load(State, state, lo + i, n)
+                    x = load(Input, inputs, lo + i, n)
                     free = True
                     if refracts:
                         free = refractory[i] <= 1
                         refractory[i] = max(refractory[i] - int32(1), int32(0))
-                    store(state, i, n, advance(s, x, c, free))
+                    store(state, lo + i, n, advance(s, x, c, free))
                 for r in range(n_input):
-                    for i in range(g.lo, g.hi):
-                        inputs[r * n + i] = 0.0
+                    row = inputs[r * n + lo : r * n + g.hi]
+                    for i in range(count):
+                        row[i] = 0.0
             if spiking:
                 if random:
-                    fill_words(words[g.lo : g.hi], g.lo, g.hi - g.lo, step, g.stream, g.key0, g.key1)
-                row = step % g.ring
+                    fill_words(words, lo, count, step, g.stream, g.key0, g.key1)
+                place_in_ring = step % g.ring
                 ids = at(g.spike_ids, int32, g.ring * g.row_size)
-                first = row * g.row_size + g.start
-                count = 0
-                for i in range(g.lo, g.hi):
-                    c = load(Constants, constants, i * place, g.n_constants)
-                    s = load(State, state, i, n)
-                    u = uniform(words[i]) if random else 0.5
-                    fired = int64(spikes(s, c, u))
-                    if fired > 0 and (not refracts or refractory[i] == 0):
-                        for _ in range(fired):
-                            ids[first + count] = i
-                            count += 1
-                        if resets:
-                            store(state, i, n, reset(s, c))
-                        if refracts:
-                            refractory[i] = int32(c.t_ref_steps) + int32(1)  # the step of the spike counts, too
-                at(g.counts, int32, g.ring * g.n_threads)[row * g.n_threads + g.thread] = count
+                first = place_in_ring * g.row_size + g.start
+                emitted = 0
+                for begin in range(0, count, BLOCK):
+                    end = min(begin + BLOCK, count)
+                    if not random:  # one vectorised look tells that nobody in most blocks has reached the threshold
+                        hits = 0
+                        for i in range(end - begin):
+                            if place:
+                                c = load(Constants, constants, lo + begin + i, g.n_constants)
+                            hits += int64(spikes(load(State, state, lo + begin + i, n), c, 0.5))
+                        if hits == 0:
+                            continue
+                    for i in range(begin, end):
+                        if place:
+                            c = load(Constants, constants, lo + i, g.n_constants)
+                        s = load(State, state, lo + i, n)
+                        u = uniform(words[i]) if random else 0.5
+                        fired = int64(spikes(s, c, u))
+                        if fired > 0 and (not refracts or refractory[i] == 0):
+                            for _ in range(fired):
+                                ids[first + emitted] = lo + i
+                                emitted += 1
+                            if resets:
+                                store(state, lo + i, n, reset(s, c))
+                            if refracts:
+                                refractory[i] = int32(c.t_ref_steps) + int32(1)  # the step of the spike counts, too
+                at(g.counts, int32, g.ring * g.n_threads)[place_in_ring * g.n_threads + g.thread] = emitted
 
     return update
 

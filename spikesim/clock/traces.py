@@ -12,6 +12,7 @@ from collections import namedtuple
 from typing import Any
 
 from numba import cfunc, float64, int32, int64
+from numba.extending import register_jitable
 
 from spikesim.clock.neurons import real
 from spikesim.jit import cache_for
@@ -22,6 +23,12 @@ TraceContext = namedtuple(
     "lo hi n n_traces z decay bump keep history mean_open total steps_open "
     "ring spike_ids row_size start counts n_threads thread",
 )
+
+
+@register_jitable
+def _part(array, k, n, g):
+    """This thread's part of row k of an array with rows of n. Indices from 0 are what lets loops vectorise."""
+    return array[k * n + g.lo : k * n + g.hi]
 
 
 @functools.cache
@@ -52,8 +59,9 @@ def trace_op(dtype: Any, kept: bool, averaged: bool) -> Any:
             if averaged and at(g.mean_open, int64, 1)[0] != 0:
                 total = at(g.total, kind, m * n)
                 for k in range(m):
-                    for i in range(k * n + g.lo, k * n + g.hi):
-                        total[i] += z[i] - z[m * n + i]
+                    slow, fast, sums = _part(z, k, n, g), _part(z, m + k, n, g), _part(total, k, n, g)
+                    for i in range(len(sums)):
+                        sums[i] += slow[i] - fast[i]
                 if g.thread == 0:
                     at(g.steps_open, int64, 1)[0] += 1
             for k in range(m):
@@ -63,14 +71,15 @@ def trace_op(dtype: Any, kept: bool, averaged: bool) -> Any:
                     z[i] = z[i] * left + rise
                     z[m * n + i] = z[m * n + i] * left + fall
             for k in range(2 * m):
-                factor = kind(decay[k])
-                for i in range(k * n + g.lo, k * n + g.hi):
-                    z[i] *= factor
+                factor, values = kind(decay[k]), _part(z, k, n, g)
+                for i in range(len(values)):
+                    values[i] *= factor
             if kept:
                 history = at(g.history, kind, g.ring * m * n)
-                later = ((step + 1) % g.ring) * m * n
+                later = ((step + 1) % g.ring) * m
                 for k in range(m):
-                    for i in range(k * n + g.lo, k * n + g.hi):
-                        history[later + i] = z[i] - z[m * n + i]
+                    slow, fast, seen = _part(z, k, n, g), _part(z, m + k, n, g), _part(history, later + k, n, g)
+                    for i in range(len(seen)):
+                        seen[i] = slow[i] - fast[i]
 
     return traces

@@ -1,0 +1,65 @@
+"""The operation that adds Poisson input, summed per neuron and step, to the inputs."""
+
+from __future__ import annotations
+
+import functools
+from collections import namedtuple
+from typing import Any
+
+from numba import cfunc, int32, uint32
+
+from spikesim.clock.neurons import real
+from spikesim.jit import cache_for
+from spikesim.lowlevel import OPERATION, at, context
+from spikesim.rng import fill_words
+
+DriveContext = namedtuple(
+    "DriveContext",
+    "lo hi n delay words stream key0 key1 thresholds n_rates most row counts weights n_weights inputs",
+)
+BLOCK = 1024  # neurons whose words and counts stay in the nearest cache
+
+
+@functools.cache
+def drive_op(dtype: Any, one_rate: bool) -> Any:
+    """Add weight times the number of spikes of this step to the input of each neuron of the range."""
+    kind = real(dtype)
+    with cache_for() as cache:
+
+        @cfunc(OPERATION, cache=cache, error_model="numpy")
+        def drive(address, step):
+            g = context(DriveContext, address)
+            if step < g.delay:
+                return
+            n = g.hi - g.lo
+            words, signed = at(g.words, uint32, g.n)[g.lo : g.hi], at(g.words, int32, g.n)[g.lo : g.hi]
+            fill_words(words, g.lo, n, step, g.stream, g.key0, g.key1)
+            thresholds, row = at(g.thresholds, int32, g.n_rates * g.most), at(g.row, int32, g.n)[g.lo : g.hi]
+            counts, inputs = at(g.counts, int32, g.n)[g.lo : g.hi], at(g.inputs, kind, g.n)[g.lo : g.hi]
+            weights = at(g.weights, kind, g.n_weights)
+            if one_rate:
+                for begin in range(0, n, BLOCK):
+                    some, theirs = counts[begin : begin + BLOCK], signed[begin : begin + BLOCK]
+                    for i in range(len(some)):
+                        some[i] = 0
+                    for k in range(g.most):
+                        threshold = thresholds[k]
+                        for i in range(len(some)):
+                            some[i] += int32(theirs[i] > threshold)
+            else:
+                for i in range(n):
+                    k = row[i] * g.most
+                    count = 0
+                    while count < g.most and signed[i] > thresholds[k + count]:
+                        count += 1
+                    counts[i] = count
+            if g.n_weights == 1:
+                weight = weights[0]
+                for i in range(n):
+                    inputs[i] += weight * kind(counts[i])
+            else:
+                weights = weights[g.lo : g.hi]
+                for i in range(n):
+                    inputs[i] += weights[i] * kind(counts[i])
+
+    return drive

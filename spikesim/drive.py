@@ -1,0 +1,45 @@
+"""Independent Poisson input to every neuron of a population, summed per step."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import stats
+
+from spikesim.errors import SpikesimError
+
+if TYPE_CHECKING:
+    from spikesim.population import Population
+
+HIGHEST = 200.0  # expected spikes per step and neuron; beyond it a current is what is meant
+WORDS = 2.0**32  # values that the random number of a step can take
+
+
+class Drive:
+    """Made by `Network.drive`: as many independent Poisson sources as there are neurons, each heard by one of them.
+
+    The number of spikes in a step is a function of one 32-bit random number per neuron and step, so probabilities
+    are exact to 2**-32.
+    """
+
+    def __init__(
+        self, population: Population, index: int, rate: Any, weight: Any, receptor: int, delay_steps: int
+    ) -> None:
+        self.population, self.index, self.receptor, self.delay_steps = population, index, receptor, delay_steps
+        self.rate, self.weight = rate, weight  # Hz and the receptor's unit, arrays of length 1 or n
+        self.mean = rate * 1e-3 * population.network.dt
+        if (self.mean > HIGHEST).any():
+            raise SpikesimError(
+                f"drive of {population.name!r}: {rate.max():g} Hz give {self.mean.max():g} spikes in one step; "
+                f"at most {HIGHEST:g} are allowed. Give the mean as a current, or use a smaller dt."
+            )
+
+    def thresholds(self) -> tuple[Any, Any]:
+        """(rates, most) int32 and (n,) int32: in a step there are as many spikes as the random word, read as a signed
+        number, exceeds numbers in the row of its neuron: P(word > t_k) = P(count > k)."""
+        means, row = np.unique(self.mean, return_inverse=True)
+        most = int(stats.poisson.isf(1.0 / WORDS, means.max())) + 2
+        below = np.rint(stats.poisson.cdf(np.arange(most), means[:, None]) * WORDS)
+        table = np.clip(below - WORDS / 2 - 1, -WORDS / 2, WORDS / 2 - 1).astype(np.int32)
+        return table, np.broadcast_to(row.astype(np.int32), (self.population.n,)).copy()
