@@ -4,7 +4,6 @@ import spikesim as ss
 from spikesim.errors import SpikesimError
 from spikesim.experiment import NetworkModel
 from spikesim.models.neurons.lif_delta import LIFDelta
-from spikesim.models.neurons.poisson import PoissonSource
 
 
 class Brunel2000(NetworkModel):
@@ -64,11 +63,10 @@ class Brunel2000(NetworkModel):
     def build(self, net):
         neuron = LIFDelta(E_L=0.0, V_m=0.0, V_th=self.theta, V_reset=self.V_reset, tau_m=self.tau_m, t_ref=self.t_ref)
         # C_E independent Poisson trains onto one neuron are one train of C_E times the rate.
-        outside = PoissonSource(rate=self.C_E * self.eta * self.nu_thr)
+        outside = self.C_E * self.eta * self.nu_thr
         exc = net.add(neuron, self.N_E, name="excitatory")
         inh = net.add(neuron, self.N_I, name="inhibitory")
         for target in (exc, inh):
-            source = net.add(outside, len(target), name=f"outside_{target.name}")
-            net.connect(source, target, ss.OneToOne(), weight=self.J, delay=self.delay)
+            net.drive(target, rate=outside, weight=self.J, delay=self.delay)
             net.connect(exc, target, ss.FixedIndegree(self.C_E), weight=self.J, delay=self.delay)
             net.connect(inh, target, ss.FixedIndegree(self.C_I), weight=-self.g * self.J, delay=self.delay)
