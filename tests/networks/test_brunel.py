@@ -85,12 +85,15 @@ def test_in_degrees_and_weights():
         for source, degree, weight in (
             ("excitatory", model.C_E, model.J),
             ("inhibitory", model.C_I, -model.g * model.J),
-            (f"outside_{target}", 1, model.J),
         ):
             projection = found[source, target]
             assert (np.bincount(projection.targets, minlength=n) == degree).all()
             assert (projection.weights == weight).all()
             assert (projection.delays == model.delay).all()
+    for drive in net.drives:
+        assert drive.rate.tolist() == [model.C_E * model.eta * model.nu_thr]
+        assert drive.weight.tolist() == [model.J]
+    assert [drive.population.name for drive in net.drives] == ["excitatory", "inhibitory"]
 
 
 @pytest.mark.parametrize("preset", Brunel2000.presets)
