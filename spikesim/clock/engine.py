@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +40,7 @@ class ClockEngine:
     def __init__(self, network: Network) -> None:
         began, compiled = time.perf_counter(), spent["compile"]
         self.network, self.n_threads = network, network.threads
+        self._pool = ThreadPoolExecutor(self.n_threads) if self.n_threads > 1 else None
         self.ranges = {p.index: ranges(p.n, self.n_threads) for p in network.populations}
         self.starts = {p.index: np.array([lo * p.model.max_spikes for lo, _ in self.ranges[p.index]], dtype=np.int64)
                        for p in network.populations}  # fmt: skip
@@ -145,7 +148,6 @@ class ClockEngine:
         self.sync = np.zeros(SYNC_LENGTH, dtype=np.int64)
         self._drive = drive()
         once()
-        self._pool = ThreadPoolExecutor(self.n_threads) if self.n_threads > 1 else None
         self._events: dict[str, Any] = {}
 
     def _sparse_operations(self) -> list[Operations]:
@@ -157,18 +159,24 @@ class ClockEngine:
             if not static:
                 continue
             op = delivery.sparse_op(network.dtype)
-            for t in range(self.n_threads):
-                parts = [self._share(p, t) for p in static]
-                sources, delays, slots, weights = (np.concatenate(column) for column in zip(*parts, strict=True))
-                table = sparse_table(source.n, sources, delays, slots, weights)
-                context = Context(
-                    delivery.SparseContext, delays=table.delays, n_delays=len(table.delays), rows=table.rows,
-                    n_rows=len(table.rows), slots=table.slots, weights=table.weights, n_synapses=len(table.slots),
-                    inputs=self.inputs, n_inputs=self.inputs.size, begins=np.zeros(delivery.SLICES, dtype=np.int64),
-                    ends=np.zeros(delivery.SLICES, dtype=np.int64), n_slices=delivery.SLICES, **self.all_spikes(source),
-                )  # fmt: skip
+            for t, context in enumerate(self._in_threads(functools.partial(self._sparse_context, source, static))):
                 found[t].append((op.address, context))
         return found
+
+    def _in_threads(self, work: Callable[[int], Any]) -> list[Any]:
+        """`work(thread)` for every thread, side by side."""
+        return list((self._pool.map if self._pool is not None else map)(work, range(self.n_threads)))
+
+    def _sparse_context(self, source: Population, static: list[Projection], thread: int) -> Context:
+        parts = [self._share(p, thread) for p in static]
+        sources, delays, slots, weights = (np.concatenate(column) for column in zip(*parts, strict=True))
+        table = sparse_table(source.n, sources, delays, slots, weights)
+        return Context(
+            delivery.SparseContext, delays=table.delays, n_delays=len(table.delays), rows=table.rows,
+            n_rows=len(table.rows), slots=table.slots, weights=table.weights, n_synapses=len(table.slots),
+            inputs=self.inputs, n_inputs=self.inputs.size, begins=np.zeros(delivery.SLICES, dtype=np.int64),
+            ends=np.zeros(delivery.SLICES, dtype=np.int64), n_slices=delivery.SLICES, **self.all_spikes(source),
+        )  # fmt: skip
 
     def _share(self, projection: Projection, thread: int) -> tuple[Any, Any, Any, Any]:
         """(sources, delays, slots, weights) of the synapses onto one thread's neurons."""

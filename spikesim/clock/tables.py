@@ -27,7 +27,7 @@ def _counting_sort() -> Any:
     """Compiled function (keys, starts, order): stable sort by counting. `starts` comes in as the counts' sums."""
     with cache_for() as cache:
 
-        @njit(cache=cache)
+        @njit(cache=cache, nogil=True)
         def sort(keys, places, order):
             for k in range(len(keys)):
                 order[places[keys[k]]] = k
