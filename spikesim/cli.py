@@ -188,6 +188,36 @@ def _lines(result: dict[str, Any], indent: str = "") -> str:
 
 
 @main.command()
+@click.argument("network")
+@click.option("--time", "duration", type=float, metavar="MS", help="Model time in ms; default: the network's own.")
+@click.option("--peers", metavar="NAME[=PYTHON],...", help="Other simulators to run; default: all that know it.")
+@click.option("--repeats", type=click.IntRange(1), default=3, show_default=True, help="Runs of each simulator.")
+@click.option("--out", metavar="FILE", help="Write the JSON to this file, too.")
+@_options("set", "seed", "threads", "precision", "json", "quiet")
+def bench(
+    network: str, duration: float | None, peers: str | None, repeats: int, out: str | None,
+    settings: tuple[str, ...], seed: int | None, threads: int, precision: str, as_json: bool, quiet: bool,
+) -> None:  # fmt: skip
+    """Measure NETWORK, or FILE.py:Class, here and in other simulators."""
+    from spikesim.bench import BenchOptions, choose, table
+    from spikesim.bench import bench as measure
+    from spikesim.registry import find
+    from spikesim.settings import share_out
+
+    kind = find("network", network)
+    model = kind(**share_out(settings, {"network": kind})["network"])
+    chosen = choose(network, peers)
+    if out:
+        check_writable(Path(out))
+    note = (lambda line: None) if quiet else (lambda line: click.echo(line, err=True))
+    options = BenchOptions(time=duration, repeats=repeats, seed=seed, threads=threads, precision=precision)
+    result = measure(network, settings, model, chosen, options, note)
+    if out:
+        Path(out).write_text(json.dumps(plain(result), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    _print(as_json, result, table(result))
+
+
+@main.command()
 @click.argument("file")
 @_options("json")
 def info(file: str, as_json: bool) -> None:

@@ -1,0 +1,31 @@
+"""NEST: how to start it, and how to run and count in it."""
+
+import nest
+
+
+def start(job):
+    """A fresh kernel with the job's threads, seed and dt."""
+    nest.set_verbosity("M_ERROR")
+    nest.ResetKernel()
+    nest.SetKernelStatus(
+        {"local_num_threads": job.threads, "resolution": job.p.dt, "rng_seed": 1 + job.seed % (2**32 - 2)}
+    )
+
+
+def run(job, populations, lead):
+    """Run and report. `populations` is name -> nodes; `lead` (ms) is run before the clock starts.
+
+    The first steps of a simulation make NEST sort and exchange its connections, which counts as building.
+    """
+    with job.timed("build"):
+        recorders = {name: nest.Create("spike_recorder") for name in populations}
+        for name, nodes in populations.items():
+            nest.Connect(nodes, recorders[name])
+        nest.Prepare()
+        nest.Run(lead)
+    with job.timed("run"):
+        nest.Run(job.time)
+    nest.Cleanup()
+    seconds = (job.time + lead) * 1e-3
+    rates = {name: recorders[name].n_events / (len(nodes) * seconds) for name, nodes in populations.items()}
+    job.report(nest.__version__, rates)
