@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from spikesim.connectors import AllToAll, from_sparse
-from spikesim.distributions import sample
+from spikesim.distributions import Distribution, sample
 from spikesim.drive import Drive
 from spikesim.errors import SpikesimError, unknown
 from spikesim.plasticity import Rule
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from spikesim.population import Population, View
 
 
+MUCH = 10**5  # numbers that are worth sharing out among threads
 LONGEST_DELAY = 10**6  # steps: every spike is kept for as long as the longest delay
 
 
@@ -56,8 +58,8 @@ def make_projection(
     stream = Stream(network.seed, "CONNECT", index)
     sources, targets = rule.pairs(source.ids, target.ids, pre is post, stream)
     n = len(sources)
-    weights = sample(np.ravel(weight) if np.ndim(weight) == 2 else weight, n, Stream(network.seed, "WEIGHT", index),
-                     f"{label}: weight")  # fmt: skip
+    weight = np.ravel(weight) if np.ndim(weight) == 2 else weight
+    weights = drawn(network, weight, n, "WEIGHT", index, f"{label}: weight")
     steps = delay_steps(delay, n, network, index, label)
     receptors = receptors_for(post, receptor, weights)
     projection = Projection(
@@ -70,6 +72,19 @@ def make_projection(
         check_rule(projection)
         check_plastic_weights(projection, weights)
     return projection
+
+
+def drawn(network: Network, value: Any, n: int, purpose: str, index: int, what: str) -> Any:
+    """As `sample`, by all threads of the network where there is much to draw; a number does not depend on who draws."""
+    if not isinstance(value, Distribution) or n < MUCH or network.threads == 1:
+        return sample(value, n, Stream(network.seed, purpose, index), what)
+    cuts = [n * t // network.threads for t in range(network.threads + 1)]
+
+    def part(begin: int, end: int) -> Any:
+        return sample(value, end - begin, Stream(network.seed, purpose, index, position=begin), what)
+
+    with ThreadPoolExecutor(network.threads) as pool:
+        return np.concatenate(list(pool.map(part, cuts, cuts[1:])))
 
 
 def make_drive(network: Network, target: Population, rate: Any, weight: Any, receptor: str | None, delay: Any) -> Drive:
@@ -96,8 +111,7 @@ def make_drive(network: Network, target: Population, rate: Any, weight: Any, rec
 def delay_steps(delay: Any, n: int, network: Network, index: int, label: str) -> Any:
     """(n,) int32 steps, or one number where all delays are equal. At least one step each."""
     alike = np.ndim(delay) == 0 and isinstance(delay, (int, float, np.number))
-    stream = Stream(network.seed, "DELAY", index)
-    delays = sample(delay, 1 if alike else n, stream, f"{label}: delay")
+    delays = drawn(network, delay, 1 if alike else n, "DELAY", index, f"{label}: delay")
     short = delays < network.dt * (1.0 - 1e-9)
     if short.any():
         raise SpikesimError(

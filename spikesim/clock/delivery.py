@@ -1,6 +1,6 @@
 """Operations that bring spikes and currents to their targets: pulled by delay, one slice a spike.
 
-Synapses of one source population are sorted by (source, delay, target); `rows` says where the slice of each
+Synapses of one source population are sorted by (source, delay); `rows` says where the slice of each
 (source, delay) begins. In step s and for each delay d the slices of the spikes emitted at s - d are added to this
 step's input, which stays in the cache, where a ring buffer of all future steps would not.
 """

@@ -1,4 +1,7 @@
-"""Synapses in the order in which spikes visit them: sorted by (source, delay, target), one table per thread."""
+"""Synapses in the order in which spikes visit them: by (source, delay), one table per thread.
+
+Static synapses of one slice stay in their order of creation: sorting them by target, too, made delivery no faster.
+"""
 
 from __future__ import annotations
 
@@ -65,9 +68,7 @@ def sparse_table(n_sources: int, sources: Any, delays: Any, slots: Any, weights:
     """Sort synapses (in a thread-independent order of creation) into a table. Ties keep their order."""
     distinct, which = _distinct(delays)
     slices = sources.astype(np.int64) * len(distinct) + which
-    by_slot = ordered(slots, int(slots.max(initial=0)) + 1)[1]
-    rows, by_slice = ordered(slices[by_slot], n_sources * len(distinct))
-    order = by_slot[by_slice]
+    rows, order = ordered(slices, n_sources * len(distinct))
     return SparseTable(distinct, rows, slots[order].astype(np.int32), weights[order])
 
 

@@ -138,3 +138,17 @@ def test_another_seed_is_another_result(whole):
     spikes = net.record(source, "spikes")
     net.run(DURATION)
     assert spikes.steps.tobytes() != expected.spikes[0].steps.tobytes()
+
+
+def test_what_is_drawn_does_not_depend_on_who_draws():
+    # Enough synapses that the threads share them out.
+    found = []
+    for threads in (1, 2, 3):
+        net = ss.Network(dt=0.1, seed=6, threads=threads)
+        cells = net.add(LIF(), 400)
+        projection = net.connect(
+            cells, cells, ss.FixedIndegree(300), weight=ss.Lognormal(0.0, 1.0), delay=ss.Uniform(0.1, 5.0)
+        )
+        found.append((projection.weights, projection.delays, projection.sources))
+    for other in found[1:]:
+        assert all((a == b).all() for a, b in zip(found[0], other, strict=True))
