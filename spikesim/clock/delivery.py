@@ -11,14 +11,14 @@ import functools
 from collections import namedtuple
 from typing import Any
 
-from numba import cfunc, int32, int64
+from numba import cfunc, int32, int64, uint32
 from numba.extending import register_jitable
 
 from spikesim.clock.neurons import real
 from spikesim.jit import cache_for
 from spikesim.lowlevel import OPERATION, at, context, prefetch
 
-AHEAD_ROWS, AHEAD_SLICES = 8, 6  # how far ahead of its use memory is asked for
+AHEAD_ROWS, AHEAD_SLICES = 8, 12  # how far ahead of its use memory is asked for
 SLICES = 1 << 14  # slices listed before they are delivered
 
 SparseContext = namedtuple(
@@ -46,7 +46,8 @@ def sparse_op(dtype: Any) -> Any:
         def deliver(address, step):
             g = context(SparseContext, address)
             delays, rows = at(g.delays, int64, g.n_delays), at(g.rows, int64, g.n_rows)
-            slots, weights = at(g.slots, int32, g.n_synapses), at(g.weights, kind, g.n_synapses)
+            # Unsigned places need no test for a negative index.
+            slots, weights = at(g.slots, uint32, g.n_synapses), at(g.weights, kind, g.n_synapses)
             inputs = at(g.inputs, kind, g.n_inputs)
             ids, counts = (
                 at(g.spike_ids, int32, g.ring * g.row_size),
@@ -83,8 +84,9 @@ def _deliver(begins, ends, found, slots, weights, inputs):
         if q + AHEAD_SLICES < found:
             prefetch(slots, begins[q + AHEAD_SLICES])
             prefetch(weights, begins[q + AHEAD_SLICES])
-        for a in range(begins[q], ends[q]):
-            inputs[slots[a]] += weights[a]
+        places, amounts = slots[begins[q] : ends[q]], weights[begins[q] : ends[q]]
+        for a in range(len(places)):
+            inputs[places[a]] += amounts[a]
 
 
 @functools.cache
