@@ -37,7 +37,28 @@ def block() -> str:
         f"{machine['finished'][:10]}; "
         "[numbers](docs/results/guerguiev_2017_epoch.json), [curve](docs/results/guerguiev_2017_epoch.png)).",
     ]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", *peers()]) + "\n"
+
+
+def peers() -> list[str]:
+    """The table of measurements against other simulators, a row for each file of `against_peers.py`."""
+    lines = [
+        "Wall seconds per second of model time, medians of runs in turn; every number and the rates that show the work",
+        "to be the same are in [docs/results](docs/results); how to run them is told in",
+        "[docs/benchmarks.md](docs/benchmarks.md):",
+        "",
+        "| network | threads | precision | spikesim | NEST | ratio |",
+        "|---|---:|---|---:|---:|---:|",
+    ]
+    for path in sorted((ROOT / "docs/results").glob("bench_*.json")):
+        found = json.loads(path.read_text(encoding="utf-8"))
+        name = path.stem.removeprefix("bench_").rpartition("_threads")[0].replace("_", " ")
+        nest = found["peers"]["nest"]["realtime_factor"]
+        lines.append(
+            f"| [{name}](docs/results/{path.name}) | {found['threads']} | {found['precision']} | "
+            f"{found['realtime_factor']:.2f} | {nest:.2f} | {found['ratio']['nest']:.1f} |"
+        )
+    return lines
 
 
 def main() -> None:
