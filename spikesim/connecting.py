@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spikesim.connectors import AllToAll, from_sparse
-from spikesim.distributions import Distribution, sample
+from spikesim.distributions import Distribution, is_number, sample
 from spikesim.drive import Drive
 from spikesim.errors import SpikesimError, unknown
 from spikesim.plasticity import Rule
@@ -41,9 +41,9 @@ def make_projection(
         receptor = receptor or "current"
     _check_receptor(label, post, receptor, plastic=plasticity is not None, graded=pre.model.graded)
     # What can be refused at once is, before pairs are drawn.
-    if np.ndim(delay) == 0 and isinstance(delay, (int, float, np.number)):
+    if is_number(delay):
         delay_steps(delay, 1, network, index, label)
-    if np.ndim(weight) == 0 and isinstance(weight, (int, float, np.number)):
+    if is_number(weight):
         sample(weight, 1, Stream(network.seed, "WEIGHT", index), f"{label}: weight")
     if hasattr(rule, "tocoo"):
         rule = from_sparse(rule)
@@ -93,7 +93,7 @@ def make_drive(network: Network, target: Population, rate: Any, weight: Any, rec
     _check_receptor(label, target, receptor, plastic=False, graded=False)
 
     def values(given: Any, what: str, draw: int) -> Any:
-        n = 1 if np.ndim(given) == 0 and isinstance(given, (int, float, np.number)) else target.n
+        n = 1 if is_number(given) else target.n
         return sample(given, n, Stream(network.seed, "DRIVE", (1 << 20) + 2 * index + draw), f"{label}: {what}")
 
     rates, weights = values(rate, "rate", 0), values(weight, "weight", 1)
@@ -110,7 +110,7 @@ def make_drive(network: Network, target: Population, rate: Any, weight: Any, rec
 
 def delay_steps(delay: Any, n: int, network: Network, index: int, label: str) -> Any:
     """(n,) int32 steps, or one number where all delays are equal. At least one step each."""
-    alike = np.ndim(delay) == 0 and isinstance(delay, (int, float, np.number))
+    alike = is_number(delay)
     delays = drawn(network, delay, 1 if alike else n, "DELAY", index, f"{label}: delay")
     short = delays < network.dt * (1.0 - 1e-9)
     if short.any():
@@ -151,7 +151,7 @@ def receptors_for(post: Population, receptor: str | None, weights: Any) -> Any:
 def _is_dense(rule: Any, source: View, target: View, weight: Any, delay: Any, plasticity: Rule | None) -> bool:
     """Whether a weight matrix serves: all pairs of two whole populations, one delay, and no hooks on spikes."""
     whole = len(source) == source.population.n and len(target) == target.population.n
-    one_delay = np.ndim(delay) == 0 and isinstance(delay, (int, float, np.number))
+    one_delay = is_number(delay)
     hooked = plasticity is not None and (plasticity.on_pre is not None or plasticity.on_post is not None)
     plain = isinstance(rule, AllToAll) and (rule.autapses or source.population is not target.population)
     return plain and whole and one_delay and not hooked and not source.population.model.graded

@@ -156,6 +156,11 @@ class Exponential(Distribution):
         return -self.mean * np.log(stream.uniform(n))
 
 
+def is_number(value: Any) -> bool:
+    """Whether `value` is one plain number, as distinct from an array or a distribution."""
+    return np.ndim(value) == 0 and isinstance(value, (int, float, np.number))
+
+
 def sample(value: Any, n: int, stream: Stream, what: str) -> np.ndarray:
     """`value` as a float64 array of shape (n,), fresh and writable.
 

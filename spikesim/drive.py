@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,6 +36,7 @@ class Drive:
                 f"at most {HIGHEST:g} are allowed. Give the mean as a current, or use a smaller dt."
             )
 
+    @functools.cached_property
     def thresholds(self) -> tuple[Any, Any]:
         """(rates, most) int32 and (n,) int32: in a step there are as many spikes as the random word, read as a signed
         number, exceeds numbers in the row of its neuron: P(word > t_k) = P(count > k)."""

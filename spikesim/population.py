@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikesim.distributions import sample
+from spikesim.distributions import is_number, sample
 from spikesim.errors import SpikesimError, unknown
 from spikesim.neuron import Neuron
 from spikesim.rng import Stream
@@ -90,7 +90,7 @@ class Population(View):
         """`value` as an array of length 1 (a number) or n (default: one value per neuron of the population)."""
         if value is None or isinstance(value, bool):
             value = float(bool(value))
-        if np.ndim(value) == 0 and isinstance(value, (int, float, np.number)):
+        if is_number(value):
             type(self.model).within_limits(name, float(value))
             return np.array([float(value)])
         self._draws += np.ndim(value) == 0  # a distribution: each draws numbers of its own

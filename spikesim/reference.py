@@ -120,7 +120,7 @@ class Simulator:
         self.now += 1
 
     def _drive(self, drive: Any) -> None:
-        (thresholds, row), n = drive.thresholds(), drive.population.n
+        (thresholds, row), n = drive.thresholds, drive.population.n
         words = _words(n, self.now, stream_id("DRIVE", drive.index), self.seed).astype(np.uint32).view(np.int32)
         weights = np.broadcast_to(drive.weight, n)
         for i, inputs in enumerate(self.groups[drive.population.name].inputs):

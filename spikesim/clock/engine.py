@@ -217,7 +217,7 @@ class ClockEngine:
     def _drive_operation(self, drive_: Drive, thread: int) -> tuple[int, Context]:
         p, network = drive_.population, self.network
         lo, hi = self.ranges[p.index][thread]
-        thresholds, row = drive_.thresholds()
+        thresholds, row = drive_.thresholds
         key0, key1 = key(network.seed)
         context = Context(
             drives.DriveContext, lo=lo, hi=hi, n=p.n_padded, delay=drive_.delay_steps, key0=key0, key1=key1,
