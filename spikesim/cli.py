@@ -17,6 +17,7 @@ import click
 from spikesim._version import __version__
 from spikesim.console import Spikesim
 from spikesim.errors import SpikesimError
+from spikesim.guard import MAX_RATE
 from spikesim.output import check_writable, make_folder, plain
 
 FIGURES = (".png", ".pdf", ".svg")
@@ -149,10 +150,21 @@ def _write_result(result: Any, path: Path) -> None:
 @click.option("--out", metavar="FILE", help="Stream the spikes to this HDF5 file (SONATA).")
 @click.option("--record", multiple=True, metavar="VARIABLE", help="Sample a state variable, such as V_m, too.")
 @click.option("--split", multiple=True, type=float, metavar="MS", help="Stop there and go on, which changes nothing.")
+@click.option(
+    "--max-rate",
+    type=click.FloatRange(0),
+    default=MAX_RATE,
+    show_default=True,
+    metavar="HZ",
+    help="Stop when a population fires more than this; 0 for no limit.",
+)
+@click.option("--digest", is_flag=True, help="Report a sha256 of all synapses, too.")
+@click.option("--dry-run", is_flag=True, help="Only tell neurons, synapses and memory, and whether they fit.")
 @_options("set", "seed", "threads", "precision", "json", "quiet")
 def run(
     network: str, duration: float | None, out: str | None, record: tuple[str, ...], split: tuple[float, ...],
-    settings: tuple[str, ...], seed: int | None, threads: int, precision: str, as_json: bool, quiet: bool,
+    max_rate: float, digest: bool, dry_run: bool, settings: tuple[str, ...],
+    seed: int | None, threads: int, precision: str, as_json: bool, quiet: bool,
 ) -> None:  # fmt: skip
     """Run the published network NETWORK, or FILE.py:Class."""
     from spikesim.experiment import RunOptions
@@ -163,8 +175,17 @@ def run(
     model = kind(**share_out(settings, {"network": kind})["network"])
     options = RunOptions(
         time=duration, seed=seed, threads=threads, precision=precision, out=out, progress=not quiet, quiet=quiet,
-        record=record, split=split,
+        record=record, split=split, max_rate=max_rate or None, digest=digest,
     )  # fmt: skip
+    if dry_run:
+        plan = {"network": model.name(), "preset": model.preset, **model.plan(options)}
+        _print(as_json, plan, _lines(plan))
+        if not plan["fits"]:
+            raise SpikesimError(
+                f"{model.name()} needs {plan['memory_gb']:.1f} GB, but only {plan['available_gb']:.1f} GB are free. "
+                "Make it smaller, or use --precision single."
+            )
+        return
     if out:
         check_writable(Path(out))
     about = {"network": model.name(), "preset": model.preset, "parameters": model.values(), "threads": threads}

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from spikesim.connectors import AllToAll, from_sparse
-from spikesim.distributions import Distribution, is_number, sample
+from spikesim.delays import delays
+from spikesim.distributions import is_number, sample
 from spikesim.drive import Drive
-from spikesim.errors import SpikesimError, unknown
+from spikesim.errors import SpikesimError
 from spikesim.plasticity import Rule
 from spikesim.projection import Projection
+from spikesim.receptors import check_receptor, receptors_for
 from spikesim.rng import Stream
+from spikesim.values import Drawn, Values, everything, extent, values
 
 if TYPE_CHECKING:
     from spikesim.network import Network
     from spikesim.population import Population, View
-
-
-MUCH = 10**5  # numbers that are worth sharing out among threads
-LONGEST_DELAY = 10**6  # steps: every spike is kept for as long as the longest delay
 
 
 def make_projection(
@@ -39,161 +37,91 @@ def make_projection(
         if plasticity is not None:
             raise SpikesimError(f"{label}: {type(pre.model).__name__} emits a current; only spikes change weights.")
         receptor = receptor or "current"
-    _check_receptor(label, post, receptor, plastic=plasticity is not None, graded=pre.model.graded)
-    # What can be refused at once is, before pairs are drawn.
-    if is_number(delay):
-        delay_steps(delay, 1, network, index, label)
-    if is_number(weight):
-        sample(weight, 1, Stream(network.seed, "WEIGHT", index), f"{label}: weight")
+    check_receptor(label, post, receptor, plastic=plasticity is not None, graded=pre.model.graded)
     if hasattr(rule, "tocoo"):
         rule = from_sparse(rule)
         weight = rule.weights
-    if not hasattr(rule, "pairs"):
+    if not hasattr(rule, "wire"):
         raise SpikesimError(f"{label}: give a connection rule such as FixedProbability(0.1), or a SciPy sparse "
                             f"matrix, not {rule!r}.")  # fmt: skip
-    if _is_dense(rule, source, target, weight, delay, plasticity):
-        projection = _dense(network, index, label, pre, post, weight, delay, plasticity, receptor)
-        if projection is not None:
-            return projection
-    stream = Stream(network.seed, "CONNECT", index)
-    sources, targets = rule.pairs(source.ids, target.ids, pre is post, stream)
-    n = len(sources)
-    weight = np.ravel(weight) if np.ndim(weight) == 2 else weight
-    weights = drawn(network, weight, n, "WEIGHT", index, f"{label}: weight")
-    steps = delay_steps(delay, n, network, index, label)
-    receptors = receptors_for(post, receptor, weights)
+    wiring = rule.wire(source.ids, target.ids, pre is post, Stream(network.seed, "CONNECT", index), network.threads)
+    all_pairs = _all_pairs(rule, source, target, delay, plasticity)
+
+    def count() -> int:
+        return wiring.n
+
+    weights = values(weight, Stream(network.seed, "WEIGHT", index), count, f"{label}: weight")
+    if isinstance(weights, Drawn) and (all_pairs or plasticity is not None):
+        weights.limits = extent(weights, count(), network.threads)  # what may be drawn need not be
+    dense = all_pairs and _one_receptor(post, receptor, weights)
+    steps = delays(delay, Stream(network.seed, "DELAY", index), network.dt, count, network.threads, label)
     projection = Projection(
-        network, index, pre, post,
-        sources=np.asarray(sources, dtype=np.int32), targets=np.asarray(targets, dtype=np.int32),
-        weights=weights.astype(network.dtype), delay_steps=steps, receptors=receptors, rule=plasticity,
-        dendritic_delay_fraction=float(dendritic_delay_fraction), dense=False, receptor=receptor,
+        network, index, pre, post, wiring=None if dense else wiring, weight=weights, delay=steps, rule=plasticity,
+        receptor=receptor, dendritic_delay_fraction=1.0 if dense else float(dendritic_delay_fraction),
     )  # fmt: skip
     if plasticity is not None:
         check_rule(projection)
         check_plastic_weights(projection, weights)
+    if dense:
+        matrix = np.zeros((pre.n, post.n_padded), dtype=network.dtype)
+        matrix[:, : post.n] = everything(weights, len(projection), network.threads).reshape(pre.n, post.n)
+        projection.arrays["weights"] = matrix
     return projection
-
-
-def drawn(network: Network, value: Any, n: int, purpose: str, index: int, what: str) -> Any:
-    """As `sample`, by all threads of the network where there is much to draw; a number does not depend on who draws."""
-    if not isinstance(value, Distribution) or n < MUCH or network.threads == 1:
-        return sample(value, n, Stream(network.seed, purpose, index), what)
-    cuts = [n * t // network.threads for t in range(network.threads + 1)]
-
-    def part(begin: int, end: int) -> Any:
-        return sample(value, end - begin, Stream(network.seed, purpose, index, position=begin), what)
-
-    with ThreadPoolExecutor(network.threads) as pool:
-        return np.concatenate(list(pool.map(part, cuts, cuts[1:])))
 
 
 def make_drive(network: Network, target: Population, rate: Any, weight: Any, receptor: str | None, delay: Any) -> Drive:
     """The drive that `Network.drive` describes. Raises SpikesimError for what does not fit."""
     index, label = len(network.drives), f"drive of {target.name!r}"
-    _check_receptor(label, target, receptor, plastic=False, graded=False)
+    check_receptor(label, target, receptor, plastic=False, graded=False)
 
-    def values(given: Any, what: str, draw: int) -> Any:
+    def drawn(given: Any, what: str, draw: int) -> Any:
         n = 1 if is_number(given) else target.n
         return sample(given, n, Stream(network.seed, "DRIVE", (1 << 20) + 2 * index + draw), f"{label}: {what}")
 
-    rates, weights = values(rate, "rate", 0), values(weight, "weight", 1)
+    rates, weights = drawn(rate, "rate", 0), drawn(weight, "weight", 1)
     if (rates < 0).any():
         raise SpikesimError(f"{label}: rate must be >= 0 Hz, not {rates.min():g}.")
-    place = receptors_for(target, receptor, weights)
-    if np.ndim(place):
+    positive, negative = receptors_for(target, receptor, (weights.min(), weights.max()))
+    if positive != negative:
         raise SpikesimError(f"{label}: weights of both signs; use two drives, or give a receptor.")
     if target.model.conductance:
         weights = np.abs(weights)
-    steps = int(delay_steps(delay, 1, network, index, label)[0])
-    return Drive(target, index, rates, weights.astype(network.dtype), int(place), steps)
+    steps = delays(delay, Stream(network.seed, "DRIVE", 0), network.dt, lambda: 1, 1, label)
+    if not steps.alike:
+        raise SpikesimError(f"{label}: delay is one number for all neurons, not {delay!r}.")
+    return Drive(target, index, rates, weights.astype(network.dtype), positive, steps.shortest)
 
 
-def delay_steps(delay: Any, n: int, network: Network, index: int, label: str) -> Any:
-    """(n,) int32 steps, or one number where all delays are equal. At least one step each."""
-    alike = is_number(delay)
-    delays = drawn(network, delay, 1 if alike else n, "DELAY", index, f"{label}: delay")
-    short = delays < network.dt * (1.0 - 1e-9)
-    if short.any():
-        raise SpikesimError(
-            f"{label}: a delay of {delays[short][0]:g} ms is shorter than one step of dt = {network.dt:g} ms; "
-            "give dt or more (TruncatedNormal has a lower limit)."
-        )
-    if (delays > LONGEST_DELAY * network.dt).any():
-        raise SpikesimError(f"{label}: a delay of {delays.max():g} ms is longer than {LONGEST_DELAY} steps.")
-    steps = np.rint(delays / network.dt).astype(np.int32)
-    return np.full(n, steps[0], dtype=np.int32) if alike else steps
-
-
-def _check_receptor(label: str, post: Population, receptor: str | None, plastic: bool, graded: bool) -> None:
-    known = post.model.receptors
-    if receptor is not None and receptor not in known:
-        raise unknown(f"{label}: {type(post.model).__name__}", "receptor", str(receptor), known)
-    if (receptor == "current") != graded:
-        raise SpikesimError(f'{label}: the receptor "current" takes currents and nothing else does.')
-    if not known and not (plastic and post.model.replays):
-        raise SpikesimError(f"{label}: {type(post.model).__name__} has no receptors; only a plastic connection "
-                            "may end on a source, and only on a SpikeSource.")  # fmt: skip
-
-
-def receptors_for(post: Population, receptor: str | None, weights: Any) -> Any:
-    """The number of the receptor of all synapses, or one for each where the sign of the weight selects it."""
-    if receptor is not None:
-        return post.model.receptors.index(receptor)
-    if not post.model.sign_selects:
-        return 0
-    negative = weights < 0
-    excitatory, inhibitory = (post.model.receptors.index(r) for r in ("excitatory", "inhibitory"))
-    if not negative.any():
-        return excitatory
-    return inhibitory if negative.all() else np.where(negative, inhibitory, excitatory).astype(np.int8)
-
-
-def _is_dense(rule: Any, source: View, target: View, weight: Any, delay: Any, plasticity: Rule | None) -> bool:
-    """Whether a weight matrix serves: all pairs of two whole populations, one delay, and no hooks on spikes."""
-    whole = len(source) == source.population.n and len(target) == target.population.n
-    one_delay = is_number(delay)
+def _all_pairs(rule: Any, source: View, target: View, delay: Any, plasticity: Rule | None) -> bool:
+    """Whether a weight matrix may serve: all pairs of two whole populations, one delay, and no hooks on spikes."""
+    pre, post = source.population, target.population
+    whole = len(source) == pre.n and len(target) == post.n
     hooked = plasticity is not None and (plasticity.on_pre is not None or plasticity.on_post is not None)
-    plain = isinstance(rule, AllToAll) and (rule.autapses or source.population is not target.population)
-    return plain and whole and one_delay and not hooked and not source.population.model.graded
+    plain = isinstance(rule, AllToAll) and (rule.autapses or pre is not post)
+    return plain and whole and is_number(delay) and not hooked and not pre.model.graded
 
 
-def _dense(
-    network: Network, index: int, label: str, pre: Population, post: Population, weight: Any, delay: Any,
-    plasticity: Rule | None, receptor: str | None,
-) -> Projection | None:  # fmt: skip
-    n = pre.n * post.n
-    weight = np.ravel(weight) if np.ndim(weight) == 2 else weight
-    weights = sample(weight, n, Stream(network.seed, "WEIGHT", index), f"{label}: weight")
-    receptors = receptors_for(post, receptor, weights)
-    if np.ndim(receptors) or (post.model.conductance and (weights < 0).any()):
-        return None  # rows of a matrix are added as they are, to one receptor
-    matrix = np.zeros((pre.n, post.n_padded), dtype=network.dtype)
-    matrix[:, : post.n] = weights.reshape(pre.n, post.n)
-    projection = Projection(
-        network, index, pre, post, sources=None, targets=None, weights=matrix,
-        delay_steps=delay_steps(delay, 1, network, index, label)[0], receptors=receptors, rule=plasticity,
-        dendritic_delay_fraction=1.0, dense=True, receptor=receptor,
-    )  # fmt: skip
-    if plasticity is not None:
-        check_rule(projection)
-        check_plastic_weights(projection, weights)
-    return projection
+def _one_receptor(post: Population, receptor: str | None, weights: Values) -> bool:
+    """Whether rows of a weight matrix can be added as they are."""
+    positive, negative = receptors_for(post, receptor, weights.limits)
+    return positive == negative and not (post.model.conductance and weights.limits[0] < 0)
 
 
-def check_plastic_weights(projection: Projection, weights: Any) -> None:
+def check_plastic_weights(projection: Projection, weights: Values) -> None:
     """Raise SpikesimError for weights that the rule would clip at once, or that no plastic synapse can have."""
     rule, post, label = projection.rule, projection.target, repr(projection)
     assert rule is not None
-    if rule.bounds != "none" and weights.size:
-        low, high = float(weights.min()), float(weights.max())
+    low, high = weights.limits
+    if rule.bounds != "none" and len(projection):
         if low < rule.w_min or high > rule.w_max:
             raise SpikesimError(
                 f"{label}: weights from {low:g} to {high:g} are outside w_min = {rule.w_min:g} ... w_max = "
                 f"{rule.w_max:g}; give {type(rule).__name__} w_min and w_max (and w_ref) in the unit of the weights."
             )
-    if np.ndim(receptors_for(post, projection.receptor, weights)):
+    positive, negative = receptors_for(post, projection.receptor, weights.limits)
+    if positive != negative:
         raise SpikesimError(f"{label}: plastic weights of both signs; make two projections, or give a receptor.")
-    if post.model.conductance and (weights < 0).any():
+    if post.model.conductance and low < 0:
         raise SpikesimError(f"{label}: plastic conductances must not be negative; use receptor='inhibitory'.")
 
 

@@ -2,9 +2,9 @@
 
     net.connect(a, b, FixedIndegree(100), weight=Normal(45.0, 4.5), delay=Uniform(0.1, 3.0))
 
-Each has `sample(stream, n)`, which uses up exactly n positions of the stream, so that the i-th value belongs
-to the i-th synapse or neuron however the sampling is split: all are the inverse of the distribution function
-at a uniform number. Arguments have the unit of what is drawn.
+Each has `ppf(u)`, the inverse of its distribution function, and draws by it at uniform numbers: one position of the
+stream for each value, so that the i-th value belongs to the i-th synapse or neuron however the sampling is split.
+Arguments have the unit of what is drawn.
 """
 
 from __future__ import annotations
@@ -48,9 +48,13 @@ class Distribution:
         if value < 0 or (value == 0 and minimum == "> 0"):
             raise SpikesimError(f"{self._name}: {name} must be {minimum}, not {value:g}.")
 
+    def ppf(self, u: np.ndarray) -> np.ndarray:
+        """The values, float64, below which a share u of all lie; 0 < u < 1."""
+        raise NotImplementedError
+
     def sample(self, stream: Stream, n: int) -> np.ndarray:
         """`n` independent values, float64 of shape (n,)."""
-        raise NotImplementedError
+        return self.ppf(stream.uniform(n))
 
 
 @dataclass(frozen=True)
@@ -63,8 +67,10 @@ class Normal(Distribution):
     def _check(self) -> None:
         self._require("std", ">= 0")
 
-    def sample(self, stream: Stream, n: int) -> np.ndarray:
-        return self.mean + self.std * stream.normal(n)
+    def ppf(self, u: np.ndarray) -> np.ndarray:
+        from scipy.special import ndtri
+
+        return self.mean + self.std * ndtri(u)
 
 
 @dataclass(frozen=True)
@@ -100,11 +106,12 @@ class TruncatedNormal(Distribution):
             return float(ndtr(-high)), float(ndtr(-low)), -1.0
         return float(ndtr(low)), float(ndtr(high)), 1.0
 
-    def sample(self, stream: Stream, n: int) -> np.ndarray:
+    def ppf(self, u: np.ndarray) -> np.ndarray:
         from scipy.special import ndtri
 
         below, above, sign = self._limits()
-        values = self.mean + sign * self.std * ndtri(below + (above - below) * stream.uniform(n))
+        u = u if sign > 0 else 1.0 - u  # mirrored: rises with u all the same
+        values = self.mean + sign * self.std * ndtri(below + (above - below) * u)
         return np.clip(values, self.low, self.high)  # rounding may have gone past
 
 
@@ -122,8 +129,10 @@ class Lognormal(Distribution):
     def _check(self) -> None:
         self._require("sigma_log", ">= 0")
 
-    def sample(self, stream: Stream, n: int) -> np.ndarray:
-        return np.exp(self.mean_log + self.sigma_log * stream.normal(n))
+    def ppf(self, u: np.ndarray) -> np.ndarray:
+        from scipy.special import ndtri
+
+        return np.exp(self.mean_log + self.sigma_log * ndtri(u))
 
 
 @dataclass(frozen=True)
@@ -139,8 +148,8 @@ class Uniform(Distribution):
                 f"{self._name}: low ({self.low:g}) and high ({self.high:g}) must be finite and in this order."
             )
 
-    def sample(self, stream: Stream, n: int) -> np.ndarray:
-        return self.low + (self.high - self.low) * stream.uniform(n)
+    def ppf(self, u: np.ndarray) -> np.ndarray:
+        return self.low + (self.high - self.low) * u
 
 
 @dataclass(frozen=True)
@@ -152,8 +161,8 @@ class Exponential(Distribution):
     def _check(self) -> None:
         self._require("mean", "> 0")
 
-    def sample(self, stream: Stream, n: int) -> np.ndarray:
-        return -self.mean * np.log(stream.uniform(n))
+    def ppf(self, u: np.ndarray) -> np.ndarray:
+        return -self.mean * np.log1p(-u)
 
 
 def is_number(value: Any) -> bool:
@@ -168,21 +177,24 @@ def sample(value: Any, n: int, stream: Stream, what: str) -> np.ndarray:
     distribution function `ppf` of SciPy's frozen distributions. Raises SpikesimError, naming `what`, when it
     is none of these, has another length, or holds NaN or infinite numbers.
     """
-    if isinstance(value, Distribution):
-        drawn = value.sample(stream, n)
-    elif hasattr(value, "ppf"):
-        drawn = np.asarray(value.ppf(stream.uniform(n)), dtype=np.float64)
-    else:
-        drawn = _numbers(value, n, what)
-    bad = np.flatnonzero(~np.isfinite(drawn))
+    if not hasattr(value, "ppf"):
+        return numbers(value, n, what)
+    return _finite(np.asarray(value.ppf(stream.uniform(n)), dtype=np.float64), what)
+
+
+def _finite(values: np.ndarray, what: str) -> np.ndarray:
+    bad = np.flatnonzero(~np.isfinite(values))
     if bad.size:
         raise SpikesimError(
-            f"{what}: {bad.size} of {n} values are NaN or infinite; the first, at index {bad[0]}, is {drawn[bad[0]]}."
+            f"{what}: {bad.size} of {values.size} values are NaN or infinite; the first, at index {bad[0]}, is "
+            f"{values[bad[0]]}."
         )
-    return drawn
+    return values
 
 
-def _numbers(value: Any, n: int, what: str) -> np.ndarray:
+def numbers(value: Any, n: int, what: str) -> np.ndarray:
+    """A number or an array of n numbers as a float64 array of shape (n,), fresh and writable; raises SpikesimError for
+    anything else."""
     try:
         given = np.asarray(value)
         if given.dtype.kind not in "iuf":
@@ -190,8 +202,8 @@ def _numbers(value: Any, n: int, what: str) -> np.ndarray:
     except (TypeError, ValueError):  # ValueError: lists of unequal lengths
         raise SpikesimError(f"{what} is a number, an array or a distribution, not {value!r}.") from None
     if given.ndim == 0:
-        return np.full(n, given, dtype=np.float64)
+        return _finite(np.full(n, given, dtype=np.float64), what)
     if given.shape != (n,):
         shape = f"length {given.size}" if given.ndim == 1 else f"shape {given.shape}"
         raise SpikesimError(f"{what} has {shape}, but length {n} is needed: one number for each.")
-    return given.astype(np.float64)
+    return _finite(given.astype(np.float64), what)

@@ -26,6 +26,8 @@ from typing import Any, ClassVar
 
 from spikesim._version import __version__
 from spikesim.errors import SpikesimError, unknown
+from spikesim.guard import MAX_RATE
+from spikesim.memory import estimate
 from spikesim.network import Network
 from spikesim.parameters import Parameters
 
@@ -52,6 +54,10 @@ class RunOptions:
         state variables, such as "V_m", to sample from some neurons of each population that has them.
     split
         times (ms) at which one call of `Network.run` ends and the next begins.
+    max_rate
+        Hz above which activity has exploded, see `Network`; None for no limit.
+    digest
+        report a sha256 of the synapses, too; it takes as long as making them.
     """
 
     time: float | None = None
@@ -63,6 +69,8 @@ class RunOptions:
     quiet: bool = False
     record: tuple[str, ...] = ()
     split: tuple[float, ...] = ()
+    max_rate: float | None = MAX_RATE
+    digest: bool = False
 
 
 class Stopped(KeyboardInterrupt):
@@ -94,6 +102,20 @@ class NetworkModel(Parameters):
         """Add the populations and projections to an empty network."""
         raise NotImplementedError(f"{type(self).__name__} does not say how it is built.")
 
+    def _network(self, options: RunOptions) -> Network:
+        return Network(dt=self.dt, seed=options.seed, threads=options.threads, precision=options.precision,
+                       max_rate=options.max_rate)  # fmt: skip
+
+    def plan(self, options: RunOptions) -> dict[str, Any]:
+        """What a run would need: `neurons`, `synapses` (expected, where their number is drawn), `memory_gb` and
+        `available_gb`, and whether it `fits`. Makes no synapse. Raises SpikesimError for what cannot be built."""
+        net = self._network(options)
+        self.build(net)
+        needs = estimate(net)
+        return {"neurons": needs.neurons, "synapses": round(needs.synapses), "memory_gb": needs.bytes / 1e9,
+                "available_gb": needs.available / 1e9, "fits": needs.fits, "threads": net.threads,
+                "precision": net.precision}  # fmt: skip
+
     def simulate(self, options: RunOptions) -> dict[str, Any]:
         """Build, run, and say how fast it was and how much each population fired; the keys are those of
         `spikesim run --json`, see docs/command-line.md.
@@ -107,7 +129,7 @@ class NetworkModel(Parameters):
             from spikesim.spike_writer import check_place
 
             check_place(Path(os.path.realpath(options.out)))  # before the work, not after it
-        net = Network(dt=self.dt, seed=options.seed, threads=options.threads, precision=options.precision)
+        net = self._network(options)
         net.description = {"network": self.name(), "preset": self.preset, **self.values()}
         began = time.perf_counter()
         self.build(net)
@@ -142,6 +164,8 @@ class NetworkModel(Parameters):
             "out": options.out,
             "version": __version__,
         }
+        if options.digest:
+            result["connectivity_sha256"] = net.connectivity_digest()
         if samples:
             result["recorded"] = {
                 variable: {name: _summary(recorder) for name, recorder in recorders.items()}

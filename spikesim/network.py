@@ -14,6 +14,7 @@ projection (see `Network.arrays`).
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import signal
 import sys
 import threading
@@ -26,6 +27,8 @@ import numpy as np
 from spikesim.connecting import make_drive, make_projection
 from spikesim.drive import Drive
 from spikesim.errors import RunError, SpikesimError, unknown
+from spikesim.guard import MAX_RATE, RateGuard
+from spikesim.memory import estimate
 from spikesim.neuron import Neuron
 from spikesim.plasticity import Rule
 from spikesim.population import Population, View
@@ -49,17 +52,22 @@ class Network:
         worker threads; the result does not depend on their number, to the last bit.
     precision
         "double" (default) or "single".
+    max_rate
+        Hz; a run stops with RunError when a population that sends spikes to others fires more than that, on average
+        over 100 ms: its activity has exploded. None: it goes on.
 
     Raises SpikesimError for values out of range.
     """
 
     def __init__(
-        self, *, dt: float = 0.1, seed: int | None = None, threads: int = 1, precision: str = "double"
-    ) -> None:
+        self, *, dt: float = 0.1, seed: int | None = None, threads: int = 1, precision: str = "double",
+        max_rate: float | None = MAX_RATE,
+    ) -> None:  # fmt: skip
         if not (isinstance(dt, (int, float)) and 0 < dt < float("inf")):
             raise SpikesimError(f"Network: dt must be a positive number of ms, not {dt!r}.")
         if not (isinstance(threads, (int, np.integer)) and threads >= 1):
             raise SpikesimError(f"Network: threads must be a whole number from 1 on, not {threads!r}.")
+        self.guard = RateGuard(max_rate)
         if precision not in PRECISIONS:
             raise unknown("Network", "precision", str(precision), PRECISIONS)
         if seed is None:
@@ -216,11 +224,16 @@ class Network:
         self._events |= {e for p in self.projections if p.rule is not None for e in p.rule.named_events()}
 
     def prepare(self) -> None:
-        """Build and compile what `run` needs. `run` does so itself; call it to keep that out of a timing."""
+        """Build and compile what `run` needs. `run` does so itself; call it to keep that out of a timing.
+
+        Raises SpikesimError for a network that does not fit into memory.
+        """
         if not self._dirty:
             return
         from spikesim.clock.engine import ClockEngine  # late, so that `import spikesim` stays light
 
+        if self._engine is None:
+            estimate(self).check(repr(self))
         self._open_writers()  # before anything compiles: a path that cannot be written is told at once
         if self._engine is not None:
             self._engine.close()
@@ -235,6 +248,7 @@ class Network:
         """
         steps = self._steps(duration, "run: duration")
         self.prepare()
+        self.guard.begin(self)
         began, last = time.perf_counter(), self.step + steps
         with self._stoppable() as stopped, _bar(steps, self.dt, progress) as bar:
             pace = 1000
@@ -244,6 +258,7 @@ class Network:
                         last,
                         self.step + pace,
                         self._next_change(),
+                        self.guard.limit(self),
                         *(r.limit(self.step) for r in self.recorders),
                     ]
                 )
@@ -253,6 +268,7 @@ class Network:
                     recorder.drain(self.step)
                 for writer in self._writers.values():
                     writer.flush(self.time)
+                self.guard.look(self)
                 bar(self.step - at)
                 spent = time.perf_counter() - clock
                 pace = max(1, min(10**6, int((self.step - at) * PATIENCE / max(spent, 1e-6))))
@@ -300,6 +316,11 @@ class Network:
         self.prepare()
         self._engine.trigger(event)
 
+    def connectivity_digest(self) -> str:
+        """sha256 of all synapses as they were made, by which two networks are compared; plastic ones before they
+        learned."""
+        return hashlib.sha256(b"".join(p.digest().encode() for p in self.projections)).hexdigest()
+
     # State ------------------------------------------------------------------------------------------------
 
     def reset(self) -> None:
@@ -312,6 +333,7 @@ class Network:
             for name, array in projection.arrays.items():
                 if not name.startswith(("weights", "since")):
                     array[...] = 0
+        self._engine.refill()
 
     def arrays(self) -> dict[str, Any]:
         """Every array that the network's future depends on, by name."""
@@ -321,7 +343,8 @@ class Network:
 
     def store(self) -> dict[str, Any]:
         """The state now, to be given to `restore`. Recorders are not part of it."""
-        return {"step": self.step, "arrays": {name: array.copy() for name, array in self.arrays().items()}}
+        arrays = {name: array.copy() for name, array in self.arrays().items()}
+        return {"step": self.step, "arrays": arrays, "weights": [p.weight for p in self.projections]}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go back to a state that `store` gave, of this network as it is built now.
@@ -337,10 +360,15 @@ class Network:
         for name, array in arrays.items():
             array[...] = state["arrays"][name]
         self.step = state["step"]
+        for projection, weight in zip(self.projections, state["weights"], strict=True):
+            if projection.weight is not weight and not projection.plastic and not projection.dense:
+                projection.weight = weight
+                self.changed()
         for recorder in self.recorders:
             recorder.rewind(self.step)
         for population in self.populations:
             population.refresh()
+        self._engine.refill()
 
     # Files ------------------------------------------------------------------------------------------------
 
@@ -401,8 +429,8 @@ class Network:
         self.close(completed=kind is None)
 
     def __repr__(self) -> str:
-        synapses = sum(len(p) for p in self.projections)
-        return (f"<Network of {sum(p.n for p in self.populations)} neurons, {synapses} synapses, "
+        synapses = sum(p.expected for p in self.projections)
+        return (f"<Network of {sum(p.n for p in self.populations)} neurons, {synapses:.0f} synapses, "
                 f"dt={self.dt:g} ms, seed={self.seed}, t={self.time:g} ms>")  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from spikesim.distributions import is_number, sample
 from spikesim.errors import SpikesimError, unknown
+from spikesim.memory import available
 from spikesim.neuron import Neuron
 from spikesim.rng import Stream
 
@@ -53,12 +54,17 @@ class Population(View):
     """`n` neurons of one model. Made by `Network.add`; `ids` count from 0."""
 
     def __init__(self, network: Network, model: Neuron, n: int, name: str, index: int) -> None:
+        needed = 8.0 * n * (2 * len(model.state) + len(model.parameters) + 2)
+        if needed > (free := available()):
+            raise SpikesimError(f"population {name!r}: {n:,} neurons need {needed / 1e9:.0f} GB, but only "
+                                f"{free / 1e9:.1f} GB are free.")  # fmt: skip
         self.network, self.model, self.name, self.index = network, model, name, index
         self.n = n
         self.n_padded = max(LANES, -(-n // LANES) * LANES)
         super().__init__(self, np.arange(n))
         self._draws = 0
         model.check(n, network.dt)
+        self.emitted = np.zeros(8 * network.threads, dtype=np.int64)  # spikes so far; a cache line for each thread
         self.schedule = model.schedule(n, network.dt) if model.replays else None  # type: ignore[attr-defined]
         self.values: dict[str, Any] = {}
         for parameter in model.parameters:

@@ -1,22 +1,34 @@
-"""Projections: the synapses made by one call of `Network.connect`."""
+"""Projections: the synapses made by one call of `Network.connect`.
+
+A projection says how its synapses are made: their ends (`wiring`), `weight` and `delay` are functions of a synapse's
+number. The engine makes them in place, where a run wants them; what is asked for here is made once more.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spikesim.distributions import is_number
 from spikesim.errors import SpikesimError
+from spikesim.receptors import receptors_for
+from spikesim.values import Given, Same, Values, everything
+from spikesim.wiring import Listed
 
 if TYPE_CHECKING:
+    from spikesim.delays import Delays
     from spikesim.network import Network
     from spikesim.plasticity import Rule
     from spikesim.population import Population
+    from spikesim.wiring import Wiring
 
 
 class Projection:
-    """Synapses from one population to another, in the order in which they were made.
+    """Synapses from one population to another. Those given as pairs are in the order in which they were given; else
+    they are numbered target by target, or source by source where the connection rule is about sources.
 
     sources, targets
         int64 ids in their populations.
@@ -28,87 +40,110 @@ class Projection:
     """
 
     def __init__(
-        self, network: Network, index: int, source: Population, target: Population, *,
-        sources: Any, targets: Any, weights: Any, delay_steps: Any, receptors: Any,
-        rule: Rule | None, dendritic_delay_fraction: float, dense: bool, receptor: str | None,
+        self, network: Network, index: int, source: Population, target: Population, *, wiring: Wiring | None,
+        weight: Values, delay: Delays, rule: Rule | None, dendritic_delay_fraction: float, receptor: str | None,
     ) -> None:  # fmt: skip
         self.network, self.index, self.source, self.target = network, index, source, target
-        self.rule, self.dendritic_delay_fraction, self.dense = rule, dendritic_delay_fraction, dense
-        self._sources, self._targets = sources, targets
-        self._delay_steps, self._receptors, self.receptor = delay_steps, receptors, receptor
-        self.arrays: dict[str, Any] = {"weights": weights}
+        self.rule, self.dendritic_delay_fraction, self.receptor = rule, dendritic_delay_fraction, receptor
+        self.wiring, self.weight, self.delay = wiring, weight, delay
+        self.receptors = receptors_for(target, receptor, weight.limits)
+        self.arrays: dict[str, Any] = {}  # what changes while the network runs
         self.runtime: Any = None  # what the engine keeps for a plastic projection
 
-    def __len__(self) -> int:
-        return self.source.n * self.target.n if self.dense else len(self._sources)
-
     @property
-    def sources(self) -> NDArray[np.int64]:
-        """(synapses,) id of each synapse's presynaptic neuron."""
-        if self.dense:
-            return np.repeat(np.arange(self.source.n), self.target.n)
-        return self._sources.astype(np.int64)
-
-    @property
-    def targets(self) -> NDArray[np.int64]:
-        """(synapses,) id of each synapse's postsynaptic neuron."""
-        if self.dense:
-            return np.tile(np.arange(self.target.n), self.source.n)
-        return self._targets.astype(np.int64)
-
-    @property
-    def delays(self) -> NDArray[np.float64]:
-        """(synapses,) ms."""
-        return np.broadcast_to(self._delay_steps, (len(self),)) * self.network.dt
-
-    @property
-    def weights(self) -> NDArray[np.float64]:
-        """(synapses,) a copy; current also for plastic synapses."""
-        if self.dense:
-            return self.arrays["weights"][:, : self.target.n].astype(np.float64).ravel()
-        if self.runtime is not None:
-            return self.runtime.current_weights().astype(np.float64)
-        return self.arrays["weights"].astype(np.float64)
-
-    @weights.setter
-    def weights(self, values: Any) -> None:
-        from spikesim.connecting import check_plastic_weights, receptors_for
-
-        values = self._checked(values)
-        receptors = receptors_for(self.target, self.receptor, values)
-        if self.rule is not None:
-            check_plastic_weights(self, values)
-        elif self.dense and np.ndim(receptors):
-            raise SpikesimError(f"{self!r}: a weight matrix has one receptor, so weights of one sign; give a receptor.")
-        if not np.array_equal(receptors, self._receptors):
-            self._receptors = receptors  # the sign of the weights selects it
-            self.network.changed()
-        if self.dense:
-            self.arrays["weights"][:, : self.target.n] = values.reshape(self.source.n, self.target.n)
-            return
-        if self.runtime is not None:
-            self.runtime.set_weights(values)
-        else:
-            self.arrays["weights"] = values.astype(self.network.dtype)
-            self.network.changed()
-
-    def _checked(self, values: Any) -> NDArray[np.float64]:
-        try:
-            array = np.asarray(values, dtype=np.float64)
-        except (TypeError, ValueError):
-            raise SpikesimError(f"{self!r}: weights are numbers, not {values!r}.") from None
-        if array.ndim == 0:
-            array = np.full(len(self), float(array))
-        if array.size != len(self):
-            raise SpikesimError(f"{self!r}: {array.size} weights given for {len(self)} synapses.")
-        if not np.isfinite(array).all():
-            raise SpikesimError(f"{self!r}: weights must be finite numbers (NaN or infinity given).")
-        return array.ravel()
+    def dense(self) -> bool:
+        """Whether the weights are a matrix, `arrays["weights"]`, of all pairs of two populations."""
+        return self.wiring is None
 
     @property
     def plastic(self) -> bool:
         return self.rule is not None
 
+    def __len__(self) -> int:
+        return self.source.n * self.target.n if self.wiring is None else self.wiring.n
+
+    @property
+    def expected(self) -> float:
+        """How many synapses there should be; tells it without making any."""
+        return float(len(self)) if self.wiring is None else self.wiring.expected
+
+    def ends(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """(sources, targets), int32, of all synapses."""
+        if self.wiring is None:
+            ids = np.arange(self.source.n, dtype=np.int32), np.arange(self.target.n, dtype=np.int32)
+            return np.repeat(ids[0], self.target.n), np.tile(ids[1], self.source.n)
+        return self.wiring.everything(self.network.threads)
+
+    def digest(self) -> str:
+        """sha256 of its synapses: both ends, delay and weight as they were made. Does not depend on threads."""
+        found = [hashlib.sha256() for _ in range(4)]
+        for first, sources, targets in (self.wiring or Listed(*self.ends())).chunks(0, self.target.n):
+            last = first + len(sources)
+            weights = self.weight.part(first, last).astype(self.network.dtype)
+            for each, array in zip(found, (sources, targets, self.delay.part(first, last), weights), strict=True):
+                each.update(np.ascontiguousarray(array))
+        return hashlib.sha256(b"".join(each.digest() for each in found)).hexdigest()
+
+    @property
+    def sources(self) -> NDArray[np.int64]:
+        """(synapses,) id of each synapse's presynaptic neuron."""
+        return self.ends()[0].astype(np.int64)
+
+    @property
+    def targets(self) -> NDArray[np.int64]:
+        """(synapses,) id of each synapse's postsynaptic neuron."""
+        return self.ends()[1].astype(np.int64)
+
+    @property
+    def delays(self) -> NDArray[np.float64]:
+        """(synapses,) ms."""
+        return self.delay.everything(len(self), self.network.threads) * self.network.dt
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """(synapses,) a copy; current also for plastic synapses."""
+        if self.wiring is None:
+            return self.arrays["weights"][:, : self.target.n].astype(np.float64).ravel()
+        if self.runtime is not None:
+            return self.runtime.current_weights().astype(np.float64)
+        return self.first_weights().astype(np.float64)
+
+    def first_weights(self) -> Any:
+        """(synapses,) weights as they were given or drawn, in the precision of the network."""
+        return everything(self.weight, len(self), self.network.threads).astype(self.network.dtype)
+
+    @weights.setter
+    def weights(self, given: Any) -> None:
+        from spikesim.connecting import check_plastic_weights
+
+        weight = self._checked(given)
+        receptors = receptors_for(self.target, self.receptor, weight.limits)
+        if self.rule is not None:
+            check_plastic_weights(self, weight)
+        elif self.wiring is None and receptors[0] != receptors[1]:
+            raise SpikesimError(f"{self!r}: a weight matrix has one receptor, so weights of one sign; give a receptor.")
+        if self.wiring is not None and self.runtime is not None:
+            self.runtime.set_weights(everything(weight, len(self), 1))
+        elif self.wiring is None:
+            values = everything(weight, len(self), 1).reshape(self.source.n, self.target.n)
+            self.arrays["weights"][:, : self.target.n] = values
+        if receptors != self.receptors or not (self.wiring is None or self.plastic):
+            self.network.changed()
+        self.weight, self.receptors = weight, receptors  # the sign of the weights selects the receptor
+
+    def _checked(self, given: Any) -> Values:
+        if is_number(given) and np.isfinite(given):
+            return Same(float(given))
+        try:
+            array = np.asarray(given, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise SpikesimError(f"{self!r}: weights are numbers, not {given!r}.") from None
+        if array.ndim and array.size != len(self):
+            raise SpikesimError(f"{self!r}: {array.size} weights given for {len(self)} synapses.")
+        if not np.isfinite(array).all():
+            raise SpikesimError(f"{self!r}: weights must be finite numbers (NaN or infinity given).")
+        return Given(array.ravel().astype(self.network.dtype))
+
     def __repr__(self) -> str:
         plastic = f", {type(self.rule).__name__}" if self.rule is not None else ""
-        return f"<{len(self)} synapses {self.source.name!r} -> {self.target.name!r}{plastic}>"
+        return f"<{self.expected:.0f} synapses {self.source.name!r} -> {self.target.name!r}{plastic}>"

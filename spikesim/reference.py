@@ -82,15 +82,16 @@ class Simulator:
 
     def _synapses(self, projection: Any) -> Iterator[Synapse]:
         pre, post = self.groups[projection.source.name], self.groups[projection.target.name]
-        rule, dt, n = projection.rule, projection.network.dt, len(projection)
+        rule, dt = projection.rule, projection.network.dt
         if rule is None or rule.on_pre is None and rule.on_post is None:
             rule = None  # nothing that a spike could change
-        receptors = np.broadcast_to(projection._receptors, (n,)).tolist()
+        positive, negative = projection.receptors
         steps = np.rint(projection.delays / dt).astype(int).tolist()
         ends = zip(projection.sources.tolist(), projection.targets.tolist(), strict=True)
         for k, ((i, j), weight) in enumerate(zip(ends, projection.weights.tolist(), strict=True)):
             dendritic = 0 if rule is None else int(np.rint(steps[k] * projection.dendritic_delay_fraction))
-            synapse = Synapse(post, j, receptors[k], weight, steps[k] - dendritic, dendritic, rule, dt)
+            receptor = negative if weight < 0 else positive
+            synapse = Synapse(post, j, receptor, weight, steps[k] - dendritic, dendritic, rule, dt)
             pre.outgoing[i].append(synapse)
             if rule is not None:
                 post.incoming[j].append(synapse)

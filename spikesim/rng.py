@@ -14,6 +14,7 @@ a 32 x 32 -> 64-bit multiplication is what processors have vector instructions f
 
 from __future__ import annotations
 
+import copy
 import enum
 import functools
 import secrets
@@ -34,7 +35,7 @@ _MULTIPLY_0, _MULTIPLY_1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _WEYL_0, _WEYL_1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
 _ROUNDS = 10
 _CHUNK = 1 << 17  # draws turned into integers at a time: they stay in the cache
-_FINEST = 1 << 52  # how many different values `Stream.uniform` has
+FINEST = 52  # bits of a number that a `Stream` draws
 
 
 class Purpose(enum.IntEnum):
@@ -116,25 +117,39 @@ def uniform(word):
 
 
 @hook
+def _bits52(high, low):
+    return np.int64(((high << _HALF) | low) >> _DROPPED)
+
+
+@hook
 def _uniform52(high, low):
     # Not 53 bits: the greatest, plus a half, would round to 1. By way of int64, which vectorises better.
-    return (np.float64(np.int64(((high << _HALF) | low) >> _DROPPED)) + 0.5) * 2.0**-52
+    return (np.float64(_bits52(high, low)) + 0.5) * 2.0**-52
+
+
+@hook
+def uniform_at(position, stream, k0, k1):
+    """The number that `Stream.uniform` has at this position."""
+    block = np.uint64(position >> 1)
+    words = philox4x32(block & _WORD, block >> _HALF, np.uint64(0), stream, k0, k1)
+    return _uniform52(words[2], words[3]) if position & 1 else _uniform52(words[0], words[1])
 
 
 @functools.cache
-def _uniforms() -> Callable[..., None]:
+def _filler(convert: Callable[..., Any]) -> Callable[..., None]:
+    """Compiled function that fills an array with what `convert` makes of two words each, two numbers a block."""
     with cache_for() as cache:
         from numba import njit
 
         @njit(cache=cache, error_model="numpy", nogil=True)
-        def uniforms(out, first, stream, k0, k1):
+        def fill(out, first, stream, k0, k1):
             for pair in range(out.shape[0] >> 1):
                 block = np.uint64(first + pair)
                 words = philox4x32(block & _WORD, block >> _HALF, 0, stream, k0, k1)
-                out[2 * pair] = _uniform52(words[0], words[1])
-                out[2 * pair + 1] = _uniform52(words[2], words[3])
+                out[2 * pair] = convert(words[0], words[1])
+                out[2 * pair + 1] = convert(words[2], words[3])
 
-    return uniforms
+    return fill
 
 
 def key(seed: int) -> tuple[int, int]:
@@ -159,20 +174,39 @@ class Stream:
 
     def __init__(self, seed: int, purpose: Purpose | str, index: int = 0, position: int = 0) -> None:
         self.seed, self.stream, self.position = seed, stream_id(purpose, index), position
-        self._key = key(seed)
+        self.key = key(seed)
+
+    def at(self, offset: int) -> Stream:
+        """The same stream, `offset` positions further on; this one stays where it is."""
+        there = copy.copy(self)
+        there.position += int(offset)
+        return there
+
+    def reserve(self, n: int) -> Stream:
+        """A stream of its own that begins here; this one moves on by the `n` positions that are for the other."""
+        reserved = self.at(0)
+        self.position += int(n)
+        return reserved
 
     def uniform(self, n: int) -> np.ndarray:
         """`n` float64 in the open interval (0, 1): the midpoints of 2**52 equal parts of it."""
+        return self._draw(n, _uniform52, np.float64)
+
+    def bits(self, n: int) -> np.ndarray:
+        """`n` int64 of 52 random bits: which of its parts `uniform` would be in the middle of."""
+        return self._draw(n, _bits52, np.int64)
+
+    def _draw(self, n: int, convert: Callable[..., Any], dtype: Any) -> np.ndarray:
         odd = self.position & 1  # a block has two; begin with the block of the first one wanted
-        out = np.empty(odd + n + ((odd + n) & 1))
-        _uniforms()(out, self.position >> 1, self.stream, *self._key)
+        out = np.empty(odd + n + ((odd + n) & 1), dtype)
+        _filler(convert)(out, self.position >> 1, self.stream, *self.key)
         self.position += n
         return out[odd : odd + n]
 
     def integers(self, high: int, n: int, dtype: Any = np.int64) -> np.ndarray:
         """`n` whole numbers from 0 to high - 1: the floor of high * uniform, so each is as likely as the
         others to within 2**-52. Raises SpikesimError unless 1 <= high <= 2**52."""
-        if not 1 <= high <= _FINEST:
+        if not 1 <= high <= 1 << FINEST:
             raise SpikesimError(f"Stream.integers: high must be from 1 to 2**52, not {high}.")
         out = np.empty(n, dtype)
         for start in range(0, n, _CHUNK):

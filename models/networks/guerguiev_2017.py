@@ -162,7 +162,7 @@ class Guerguiev2017(NetworkModel):
             check_writable(Path(options.out))  # before the work, not after it
         images, labels = self._images("train", 60000)
         self.test_set = self._images("test", self.test_images)
-        self.build(Network(dt=self.dt, seed=options.seed, precision=options.precision))
+        self.build(Network(dt=self.dt, seed=options.seed, precision=options.precision, max_rate=options.max_rate))
         self.tester = self.twin()
         curve, seconds, done, interrupted = [[0, self.error()]], 0.0, 0, False
         with _bar(self.epochs * self.train_images, options.progress) as bar:

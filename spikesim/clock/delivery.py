@@ -1,8 +1,9 @@
-"""Operations that bring spikes and currents to their targets: pulled by delay, one slice a spike.
+"""Operations that bring spikes and currents to their targets: pulled by delay, a few slices a spike.
 
-Synapses of one source population are sorted by (source, delay); `rows` says where the slice of each
-(source, delay) begins. In step s and for each delay d the slices of the spikes emitted at s - d are added to this
-step's input, which stays in the cache, where a ring buffer of all future steps would not.
+Synapses of one source population are sorted by (source, delay); `begins` says where the slice of each begins. A bucket
+is the slices of one source that `width` delays in a row have. In step s and for each bucket with first delay d the
+slices of the spikes emitted at s - d are added to the input of this step and the next width - 1, which all stay in
+the cache, where a ring buffer of all future steps would not; and what is read from memory is read in long stretches.
 """
 
 from __future__ import annotations
@@ -11,50 +12,51 @@ import functools
 from collections import namedtuple
 from typing import Any
 
-from numba import cfunc, int32, int64, uint32
+from numba import cfunc, int32, int64, uint16, uint32
 from numba.extending import register_jitable
 
 from spikesim.clock.neurons import real
 from spikesim.jit import cache_for
 from spikesim.lowlevel import OPERATION, at, context, prefetch
 
-AHEAD_ROWS, AHEAD_SLICES = 8, 12  # how far ahead of its use memory is asked for
-SLICES = 1 << 14  # slices listed before they are delivered
+AHEAD_SPIKES = 8  # how many spikes before its use the place of a slice is asked for
+AHEAD = 4096  # bytes of synapses, on the whole, that are asked for before their use
+LINE = 64  # bytes that come from memory at a time
+CELLS = 1 << 14  # buckets listed before they are delivered
 
 SparseContext = namedtuple(
     "SparseContext",
-    "delays n_delays rows n_rows slots weights n_synapses inputs n_inputs begins ends n_slices "
-    "ring spike_ids row_size starts counts n_threads",
+    "delays n_delays width begins n_begins slots weights n_synapses ahead inputs n_inputs input_rows row_bytes cells "
+    "n_cells ring spike_ids row_size starts counts n_threads",
 )
 DenseContext = namedtuple(
     "DenseContext",
-    "delay weights n_columns n_sources lo hi inputs n_inputs ring spike_ids row_size starts counts n_threads",
+    "delay weights n_columns n_sources lo hi inputs input_rows row_bytes "
+    "ring spike_ids row_size starts counts n_threads",
 )
 GradedDeliveryContext = namedtuple(
     "GradedDeliveryContext",
-    "sources delays slots weights n_synapses inputs n_inputs ring history n",
+    "sources delays slots weights n_synapses inputs n_inputs input_rows row_bytes ring history n",
 )
 
 
 @functools.cache
-def sparse_op(dtype: Any) -> Any:
-    """Add the weights of every synapse that a spike reaches now to the input of its target."""
-    kind = real(dtype)
+def sparse_op(dtype: Any, weighted: bool, small: bool, many: bool) -> Any:
+    """Add the weights of every synapse that a spike reaches now, or in the steps of the bucket, to its target's input.
+
+    weighted: each synapse has a weight of its own; small: places fit into 16 bits; many: synapses do not into 32.
+    """
+    kind, slot, place = real(dtype), uint16 if small else uint32, int64 if many else uint32
     with cache_for() as cache:
 
         @cfunc(OPERATION, cache=cache, error_model="numpy")
         def deliver(address, step):
             g = context(SparseContext, address)
-            delays, rows = at(g.delays, int64, g.n_delays), at(g.rows, int64, g.n_rows)
+            delays, begins, width = at(g.delays, int64, g.n_delays), at(g.begins, place, g.n_begins), g.width
             # Unsigned places need no test for a negative index.
-            slots, weights = at(g.slots, uint32, g.n_synapses), at(g.weights, kind, g.n_synapses)
-            inputs = at(g.inputs, kind, g.n_inputs)
-            ids, counts = (
-                at(g.spike_ids, int32, g.ring * g.row_size),
-                at(g.counts, int32, g.ring * g.n_threads),
-            )
-            starts = at(g.starts, int64, g.n_threads)
-            begins, ends = at(g.begins, int64, g.n_slices), at(g.ends, int64, g.n_slices)
+            slots, weights = at(g.slots, slot, g.n_synapses), at(g.weights, kind, g.n_synapses)
+            ids, counts = at(g.spike_ids, int32, g.ring * g.row_size), at(g.counts, int32, g.ring * g.n_threads)
+            starts, cells = at(g.starts, int64, g.n_threads), at(g.cells, int64, g.n_cells)
             found = 0
             for k in range(g.n_delays):
                 if delays[k] > step:
@@ -64,29 +66,44 @@ def sparse_op(dtype: Any) -> Any:
                     first = row * g.row_size + starts[t]
                     last = first + counts[row * g.n_threads + t]
                     for q in range(first, last):
-                        if q + AHEAD_ROWS < last:
-                            prefetch(rows, ids[q + AHEAD_ROWS] * g.n_delays + k)
-                        slice_ = ids[q] * g.n_delays + k
-                        if found == g.n_slices:  # the list is full: deliver what it holds, in the same order
-                            _deliver(begins, ends, found, slots, weights, inputs)
+                        if q + AHEAD_SPIKES < last:
+                            prefetch(begins, (ids[q + AHEAD_SPIKES] * g.n_delays + k) * width)
+                        if found == g.n_cells:  # the list is full: deliver what it holds, in the same order
+                            _deliver(g, kind, cells, found, begins, slots, weights, weighted, step)
                             found = 0
-                        begins[found], ends[found] = rows[slice_], rows[slice_ + 1]
-                        found += ends[found] > begins[found]
-            _deliver(begins, ends, found, slots, weights, inputs)
+                        cell = (ids[q] * g.n_delays + k) * width
+                        cells[found] = cell
+                        found += begins[cell + width] > begins[cell]
+            _deliver(g, kind, cells, found, begins, slots, weights, weighted, step)
 
     return deliver
 
 
 @register_jitable
-def _deliver(begins, ends, found, slots, weights, inputs):
-    """Add the weights of `found` slices, while the beginnings of later ones are on their way from memory."""
+def _deliver(g, kind, cells, found, begins, slots, weights, weighted, step):
+    """Add what the listed buckets hold, while later ones are on their way from memory."""
+    width, ahead, now = g.width, g.ahead, step % g.input_rows
     for q in range(found):
-        if q + AHEAD_SLICES < found:
-            prefetch(slots, begins[q + AHEAD_SLICES])
-            prefetch(weights, begins[q + AHEAD_SLICES])
-        places, amounts = slots[begins[q] : ends[q]], weights[begins[q] : ends[q]]
-        for a in range(len(places)):
-            inputs[places[a]] += amounts[a]
+        if q + ahead < found:
+            later = cells[q + ahead]
+            begin, end = int64(begins[later]), int64(begins[later + width])
+            for a in range(begin, end, LINE // slots.itemsize):
+                prefetch(slots, a)
+            if weighted:
+                for a in range(begin, end, LINE // weights.itemsize):
+                    prefetch(weights, a)
+        row = now
+        for j in range(cells[q], cells[q] + width):
+            inputs = at(g.inputs + row * g.row_bytes, kind, g.n_inputs)
+            places = slots[begins[j] : begins[j + 1]]
+            if weighted:
+                amounts = weights[begins[j] : begins[j + 1]]
+                for a in range(len(places)):
+                    inputs[places[a]] += amounts[a]
+            else:
+                for a in range(len(places)):
+                    inputs[places[a]] += weights[0]
+            row = row + 1 if row + 1 < g.input_rows else 0
 
 
 @functools.cache
@@ -107,7 +124,7 @@ def dense_op(dtype: Any) -> Any:
             )
             starts = at(g.starts, int64, g.n_threads)
             weights = at(g.weights, kind, g.n_sources * g.n_columns)
-            inputs = at(g.inputs, kind, g.n_inputs)[g.lo : g.hi]
+            inputs = at(g.inputs + (step % g.input_rows) * g.row_bytes, kind, g.hi)[g.lo : g.hi]
             row = (step - g.delay) % g.ring
             for t in range(g.n_threads):
                 first = row * g.row_size + starts[t]
@@ -131,7 +148,8 @@ def graded_delivery_op(dtype: Any) -> Any:
             g = context(GradedDeliveryContext, address)
             sources, delays = at(g.sources, int32, g.n_synapses), at(g.delays, int32, g.n_synapses)
             slots, weights = at(g.slots, int32, g.n_synapses), at(g.weights, kind, g.n_synapses)
-            inputs, history = at(g.inputs, kind, g.n_inputs), at(g.history, kind, g.ring * g.n)
+            inputs = at(g.inputs + (step % g.input_rows) * g.row_bytes, kind, g.n_inputs)
+            history = at(g.history, kind, g.ring * g.n)
             for a in range(g.n_synapses):
                 emitted = step - delays[a]
                 if emitted >= 0:

@@ -15,7 +15,8 @@ from spikesim.rng import fill_words
 
 DriveContext = namedtuple(
     "DriveContext",
-    "lo hi n delay words stream key0 key1 thresholds n_rates most row counts weights n_weights inputs",
+    "lo hi n delay words stream key0 key1 thresholds n_rates most row counts weights n_weights inputs "
+    "input_rows row_bytes",
 )
 BLOCK = 1024  # neurons whose words and counts stay in the nearest cache
 
@@ -35,7 +36,8 @@ def drive_op(dtype: Any, one_rate: bool) -> Any:
             words, signed = at(g.words, uint32, g.n)[g.lo : g.hi], at(g.words, int32, g.n)[g.lo : g.hi]
             fill_words(words, g.lo, n, step, g.stream, g.key0, g.key1)
             thresholds, row = at(g.thresholds, int32, g.n_rates * g.most), at(g.row, int32, g.n)[g.lo : g.hi]
-            counts, inputs = at(g.counts, int32, g.n)[g.lo : g.hi], at(g.inputs, kind, g.n)[g.lo : g.hi]
+            counts = at(g.counts, int32, g.n)[g.lo : g.hi]
+            inputs = at(g.inputs + (step % g.input_rows) * g.row_bytes, kind, g.n)[g.lo : g.hi]
             weights = at(g.weights, kind, g.n_weights)
             if one_rate:
                 for begin in range(0, n, BLOCK):

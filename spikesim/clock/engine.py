@@ -13,8 +13,10 @@ import numpy as np
 from spikesim.clock import delivery, drives, neurons
 from spikesim.clock.contexts import Context
 from spikesim.clock.drive import INTERRUPT, SYNC_LENGTH, drive, once
+from spikesim.clock.inputs import Inputs
+from spikesim.clock.rings import ranges, resized_ring, widened_ring
+from spikesim.clock.static_tables import Share, SparseTable, same_weight, sparse_table
 from spikesim.clock.synapses import EventRuntime, PlasticRuntime
-from spikesim.clock.tables import ranges, resized_ring, sparse_table, widened_ring
 from spikesim.jit import spent
 from spikesim.rng import key, stream_id
 
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
     from spikesim.projection import Projection
 
 LONGEST_BLOCK = 64  # steps between two barriers, however long the shortest delay is
-NOTHING = np.zeros(1)
+WIDEST, NARROWEST = 16, 4  # delays that a spike serves at once, in small networks and in large ones
+CACHE = 1 << 20  # bytes of input that may be in use
 
 Operations = list[tuple[int, Context]]
 
@@ -45,9 +48,10 @@ class ClockEngine:
         self.starts = {p.index: np.array([lo * p.model.max_spikes for lo, _ in self.ranges[p.index]], dtype=np.int64)
                        for p in network.populations}  # fmt: skip
         self._prepare_runtimes()
+        self.inputs = Inputs(network.populations, self.ranges, self.n_threads, self._input_rows(), network.dtype)
         self._lay_out_rings()
-        self._lay_out_inputs()
         self._compile()
+        self.refill()
         compiling = spent["compile"] - compiled
         network.seconds["compile"] += compiling
         network.seconds["build"] += time.perf_counter() - began - compiling
@@ -63,11 +67,11 @@ class ClockEngine:
     def _lay_out_rings(self) -> None:
         """Rings of spikes and currents, long enough for the longest look back; what is in flight is kept."""
         network = self.network
-        delays = [int(np.min(p._delay_steps)) for p in network.projections if len(p)]
-        longest = [int(np.max(p._delay_steps)) for p in network.projections if len(p)]
+        delays = [p.delay.shortest for p in network.projections if len(p)]
+        longest = [p.delay.longest for p in network.projections if len(p)]
         lags = [p.runtime.lag for p in network.projections if p.runtime is not None]
         self.block = min([LONGEST_BLOCK, *delays])
-        self.ring = max([1, *longest, *lags]) + self.block + 2
+        self.ring = max([1, *longest, *lags]) + self.block + 1 + self.inputs.rows
         for p in network.populations:
             kind = (self.ring, p.n_padded) if p.model.graded else (self.ring, p.n_padded * p.model.max_spikes)
             wanted: dict[str, Any] = {"history": (kind, network.dtype)} if p.model.graded else {
@@ -80,18 +84,18 @@ class ClockEngine:
                 if p.arrays[name].shape != shape:
                     p.arrays[name] = widened_ring(p.arrays[name], shape[1], p.n_padded, self.ranges[p.index])
 
-    def _lay_out_inputs(self) -> None:
-        """One input array for the whole network: receptor by receptor, population by population."""
-        self.offsets, total = {}, 0
-        for p in self.network.populations:
-            self.offsets[p.index] = total
-            total += p.n_padded * len(p.model.receptors)
-        self.inputs = np.zeros(max(1, total), dtype=self.network.dtype)
+    def _static(self) -> list[Projection]:
+        """Projections whose synapses do not change, but for weight matrices and currents."""
+        return [p for p in self.network.projections
+                if len(p) and not p.plastic and not p.dense and not p.source.model.graded]  # fmt: skip
 
-    def inputs_of(self, population: Population, receptor: int = 0) -> Any:
-        """The part of the input array from this receptor of the population on."""
-        first = self.offsets[population.index] + int(receptor) * population.n_padded
-        return self.inputs[first:]
+    def _input_rows(self) -> int:
+        """Steps that input is kept for, which is how many delays a bucket has at the most: more where the inputs of the
+        network are small, for then they all stay in the cache. Must not depend on the number of threads."""
+        network = self.network
+        row = sum(p.n * len(p.model.receptors) for p in network.populations) * np.dtype(network.dtype).itemsize
+        wanted = min(WIDEST, max(NARROWEST, CACHE // max(row, 1)))
+        return max([1, *(min(wanted, p.delay.longest - p.delay.shortest + 1) for p in self._static())])
 
     def all_spikes(self, population: Population) -> dict[str, Any]:
         """Context fields by which an operation reads the spikes of every thread."""
@@ -116,7 +120,7 @@ class ClockEngine:
                 projection.runtime.attach(self)
         self.full = np.zeros(self.n_threads, dtype=np.int64)
         self._operations = []
-        tables = self._sparse_operations()
+        tables = self._sparse = self._sparse_operations()
         for t in range(self.n_threads):
             plastic = [p.runtime for p in network.projections if isinstance(p.runtime, PlasticRuntime)]
             events = [p.runtime for p in network.projections if isinstance(p.runtime, EventRuntime)]
@@ -151,66 +155,75 @@ class ClockEngine:
         self._events: dict[str, Any] = {}
 
     def _sparse_operations(self) -> list[Operations]:
-        """Static synapses, merged into one table per source population and thread."""
-        network, found = self.network, [[] for _ in range(self.n_threads)]  # type: ignore[var-annotated]
-        for source in network.populations:
-            static = [p for p in network.projections if p.source is source and len(p)
-                      and not p.plastic and not p.dense and not source.model.graded]  # fmt: skip
-            if not static:
-                continue
-            op = delivery.sparse_op(network.dtype)
-            for t, context in enumerate(self._in_threads(functools.partial(self._sparse_context, source, static))):
-                found[t].append((op.address, context))
+        """Static synapses, merged into one table per source population and thread; those of one weight into another
+        for each weight, which it need not keep."""
+        found: list[Operations] = [[] for _ in range(self.n_threads)]
+        groups: dict[Any, list[Projection]] = {}
+        for p in sorted(self._static(), key=lambda p: p.source.index):
+            groups.setdefault((p.source.index, same_weight([p])), []).append(p)
+        for group in groups.values():
+            tables = self._in_threads(functools.partial(self._sparse_table, group))
+            for t, table in enumerate(tables):
+                found[t].append(self._sparse_operation(group[0].source, table, t))
         return found
 
     def _in_threads(self, work: Callable[[int], Any]) -> list[Any]:
         """`work(thread)` for every thread, side by side."""
         return list((self._pool.map if self._pool is not None else map)(work, range(self.n_threads)))
 
-    def _sparse_context(self, source: Population, static: list[Projection], thread: int) -> Context:
-        parts = [self._share(p, thread) for p in static]
-        sources, delays, slots, weights = (np.concatenate(column) for column in zip(*parts, strict=True))
-        table = sparse_table(source.n, sources, delays, slots, weights)
-        return Context(
-            delivery.SparseContext, delays=table.delays, n_delays=len(table.delays), rows=table.rows,
-            n_rows=len(table.rows), slots=table.slots, weights=table.weights, n_synapses=len(table.slots),
-            inputs=self.inputs, n_inputs=self.inputs.size, begins=np.zeros(delivery.SLICES, dtype=np.int64),
-            ends=np.zeros(delivery.SLICES, dtype=np.int64), n_slices=delivery.SLICES, **self.all_spikes(source),
+    def _sparse_table(self, group: list[Projection], thread: int) -> SparseTable:
+        shares = []
+        for p in group:
+            lo, hi = self.ranges[p.target.index][thread]
+            positive, negative = (self.inputs.place(thread, p.target, receptor) for receptor in p.receptors)
+            shares.append(Share(p, lo, hi, positive, negative))
+        n_slots = self.inputs.widths[thread]
+        return sparse_table(shares, group[0].source.n, n_slots, self.inputs.rows, self.network.dtype)
+
+    def _sparse_operation(self, source: Population, table: SparseTable, thread: int) -> tuple[int, Context]:
+        n, slots, weights = len(table.slots), table.slots, table.weights
+        op = delivery.sparse_op(self.network.dtype, len(weights) > 1, slots.itemsize == 2, table.begins.itemsize == 8)
+        bucket = n * (slots.itemsize + weights.itemsize) / max(1, source.n * len(table.delays))  # bytes, on the whole
+        return op.address, Context(
+            delivery.SparseContext, delays=table.delays, n_delays=len(table.delays), width=table.width,
+            begins=table.begins, n_begins=len(table.begins), slots=slots, weights=weights, n_synapses=n,
+            ahead=max(2, min(12, int(delivery.AHEAD / max(bucket, 1.0)))), inputs=self.inputs.first(thread),
+            n_inputs=self.inputs.widths[thread], cells=np.zeros(delivery.CELLS, dtype=np.int64),
+            n_cells=delivery.CELLS, **self.inputs.ring(thread), **self.all_spikes(source),
         )  # fmt: skip
 
-    def _share(self, projection: Projection, thread: int) -> tuple[Any, Any, Any, Any]:
-        """(sources, delays, slots, weights) of the synapses onto one thread's neurons."""
-        lo, hi = self.ranges[projection.target.index][thread]
-        whole = lo == 0 and hi == projection.target.n
-        mine = slice(None) if whole else np.flatnonzero((projection._targets >= lo) & (projection._targets < hi))
-        n, target = len(projection), projection.target
-        receptors = np.broadcast_to(projection._receptors, (n,))[mine]
-        first = self.offsets[target.index]
-        slots = projection._targets[mine].astype(np.int64) + first + receptors.astype(np.int64) * target.n_padded
-        weights = projection.arrays["weights"][mine]
-        if target.model.conductance:
-            weights = np.abs(weights)
-        return projection._sources[mine], np.broadcast_to(projection._delay_steps, (n,))[mine], slots, weights
+    def refill(self) -> None:
+        """Bring to the inputs of coming steps what steps that are over have brought there: the state says which spikes
+        are on their way, and no more."""
+        self.inputs.array[...] = 0.0
+        for step in range(max(0, self.network.step - self.inputs.rows + 1), self.network.step):
+            for sparse in self._sparse:
+                for address, context in sparse:
+                    once()(address, np.array([context.address]), step)
+            self.inputs.clear(step)
 
     def _dense_operation(self, projection: Projection, thread: int) -> tuple[int, Context]:
         lo, hi = self.ranges[projection.target.index][thread]
-        inputs = self.inputs_of(projection.target, projection._receptors)
         return delivery.dense_op(self.network.dtype).address, Context(
-            delivery.DenseContext, delay=int(projection._delay_steps), weights=projection.arrays["weights"],
-            n_columns=projection.target.n_padded, n_sources=projection.source.n, lo=lo, hi=hi, inputs=inputs,
-            n_inputs=inputs.size, **self.all_spikes(projection.source),
+            delivery.DenseContext, delay=projection.delay.shortest, weights=projection.arrays["weights"],
+            n_columns=projection.target.n_padded, n_sources=projection.source.n, lo=lo, hi=hi,
+            **self.inputs.fields(thread, projection.target, projection.receptors[0]),
+            **self.all_spikes(projection.source),
         )  # fmt: skip
 
     def _graded_operation(self, projection: Projection, thread: int) -> Operations:
         if not len(projection):
             return []
-        sources, delays, slots, weights = self._share(projection, thread)
-        history = projection.source.arrays["history"]
+        lo, hi = self.ranges[projection.target.index][thread]
+        sources, targets = projection.ends()
+        mine = np.flatnonzero((targets >= lo) & (targets < hi))
+        delays = projection.delay.everything(len(sources), 1)[mine]
+        place = self.inputs.place(thread, projection.target, projection.receptors[0])
         context = Context(
-            delivery.GradedDeliveryContext, sources=np.ascontiguousarray(sources, dtype=np.int32),
-            delays=np.ascontiguousarray(delays, dtype=np.int32), slots=slots.astype(np.int32),
-            weights=np.ascontiguousarray(weights), n_synapses=len(slots), inputs=self.inputs,
-            n_inputs=self.inputs.size, ring=self.ring, history=history, n=projection.source.n_padded,
+            delivery.GradedDeliveryContext, sources=sources[mine], delays=delays, slots=targets[mine] - lo + place,
+            weights=projection.first_weights()[mine], n_synapses=len(mine), inputs=self.inputs.first(thread),
+            n_inputs=self.inputs.widths[thread], **self.inputs.ring(thread), ring=self.ring,
+            history=projection.source.arrays["history"], n=projection.source.n_padded,
         )  # fmt: skip
         return [(delivery.graded_delivery_op(self.network.dtype).address, context)]
 
@@ -224,7 +237,7 @@ class ClockEngine:
             words=np.zeros(p.n_padded, dtype=np.uint32), stream=stream_id("DRIVE", drive_.index),
             thresholds=thresholds, n_rates=len(thresholds), most=thresholds.shape[1], row=np.resize(row, p.n_padded),
             counts=np.zeros(p.n_padded, dtype=np.int32), weights=drive_.weight, n_weights=len(drive_.weight),
-            inputs=self.inputs_of(p, drive_.receptor),
+            **self.inputs.fields(thread, p, drive_.receptor),
         )  # fmt: skip
         return drives.drive_op(network.dtype, len(thresholds) == 1).address, context
 
@@ -256,9 +269,10 @@ class ClockEngine:
             context = Context(neurons.ReplayContext, lo=lo, hi=hi, steps=steps, ids=ids, n_spikes=len(steps),
                               **self.own_spikes(population, thread))  # fmt: skip
             return [(neurons.replay_op().address, context)]
-        inputs = self.inputs_of(population) if model.receptors else NOTHING
+        inputs = self.inputs.fields(thread, population) if model.receptors else self.inputs.none()
         context = Context(
-            neurons.UpdateContext, lo=lo, hi=hi, inputs=inputs, refractory=population.arrays["refractory"],
+            neurons.UpdateContext, lo=lo, hi=hi, stride=self.inputs.strides[thread],
+            refractory=population.arrays["refractory"], emitted=population.emitted, **inputs,
             **self._state(population), **self._random(population), **self.own_spikes(population, thread),
         )  # fmt: skip
         return [(neurons.update_op(kind, dtype, uniform).address, context)]

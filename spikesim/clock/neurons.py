@@ -18,8 +18,8 @@ BLOCK = 64  # neurons looked at together for spikes
 #: One thread's share of a population: neurons lo to hi of n (padded). Rings have `ring` rows, one a step.
 UpdateContext = namedtuple(
     "UpdateContext",
-    "lo hi n state constants n_constants inputs refractory words stream key0 key1 "
-    "ring spike_ids row_size start counts n_threads thread",
+    "lo hi n state constants n_constants inputs input_rows row_bytes stride refractory words stream key0 key1 "
+    "ring spike_ids row_size start counts n_threads thread emitted",
 )
 ReplayContext = namedtuple(
     "ReplayContext",
@@ -58,7 +58,7 @@ def update_op(model: Any, dtype: Any, uniform_constants: bool) -> Any:
             n = g.n
             state = at(g.state, kind, n_state * n)
             constants = at(g.constants, kind, n_constant * g.n_constants)
-            inputs = at(g.inputs, kind, n_input * n)
+            inputs = at(g.inputs + (step % g.input_rows) * g.row_bytes, kind, n_input * g.stride + n)
             lo, count = g.lo, g.hi - g.lo
             refractory = at(g.refractory, int32, n)[lo : g.hi]
             words = at(g.words, uint32, n)[lo : g.hi]
@@ -68,14 +68,14 @@ def update_op(model: Any, dtype: Any, uniform_constants: bool) -> Any:
                     if place:
                         c = load(Constants, constants, lo + i, g.n_constants)
                     s = load(State, state, lo + i, n)
-                    x = load(Input, inputs, lo + i, n)
+                    x = load(Input, inputs, lo + i, g.stride)
                     free = True
                     if refracts:
                         free = refractory[i] <= 1
                         refractory[i] = max(refractory[i] - int32(1), int32(0))
                     store(state, lo + i, n, advance(s, x, c, free))
                 for r in range(n_input):
-                    row = inputs[r * n + lo : r * n + g.hi]
+                    row = inputs[r * g.stride + lo : r * g.stride + g.hi]
                     for i in range(count):
                         row[i] = 0.0
             if spiking:
@@ -110,6 +110,7 @@ def update_op(model: Any, dtype: Any, uniform_constants: bool) -> Any:
                             if refracts:
                                 refractory[i] = int32(c.t_ref_steps) + int32(1)  # the step of the spike counts, too
                 at(g.counts, int32, g.ring * g.n_threads)[place_in_ring * g.n_threads + g.thread] = emitted
+                at(g.emitted, int64, 8 * g.n_threads)[8 * g.thread] += emitted
 
     return update
 

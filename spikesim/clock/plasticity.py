@@ -30,7 +30,7 @@ _SHARED = (
     "delays dendritic n_delays n_synapses weights params limit since "
     "x n_source y n_target x_here y_here last n_last rates_x rates_y keep_x keep_y n_x n_y ring"
 )
-PreContext = namedtuple("PreContext", _SHARED + " rows n_rows targets inputs n_inputs delivers "
+PreContext = namedtuple("PreContext", _SHARED + " rows n_rows targets inputs n_inputs input_rows row_bytes delivers "
                         "spike_ids row_size starts counts n_threads")  # fmt: skip
 PostContext = namedtuple("PostContext", _SHARED + " late rows n_rows index sources lo "
                          "spike_ids row_size start counts n_threads thread")  # fmt: skip
@@ -88,7 +88,7 @@ def pre_op(rule: Any, bounds: str, local_x: bool, local_y: bool, dtype: Any) -> 
                 at(g.targets, int32, m),
                 at(g.weights, kind, m),
             )
-            inputs = at(g.inputs, kind, g.n_inputs)
+            inputs = at(g.inputs + (step % g.input_rows) * g.row_bytes, kind, g.n_inputs)
             ids, counts = (
                 at(g.spike_ids, int32, g.ring * g.row_size),
                 at(g.counts, int32, g.ring * g.n_threads),

@@ -9,15 +9,14 @@ import numpy as np
 from spikesim.clock import plasticity as ops
 from spikesim.clock.contexts import Context
 from spikesim.clock.drive import once
-from spikesim.clock.tables import PlasticTable, plastic_table, resized_ring
+from spikesim.clock.rings import resized_ring
+from spikesim.clock.tables import PlasticTable, plastic_table
 from spikesim.clock.traces import TraceContext, trace_op
 from spikesim.plasticity import TraceSpec
 
 if TYPE_CHECKING:
     from spikesim.clock.engine import ClockEngine
     from spikesim.projection import Projection
-
-NOTHING = np.zeros(1)
 
 
 class TraceBlock:
@@ -85,12 +84,13 @@ class PlasticRuntime:
                       for side, found in self.sides.items()}  # fmt: skip
         numbers = (*rule.hook_params(), rule.w_ref)
         self.params = np.array(numbers, dtype=network.dtype)
+        sources, targets = projection.ends()
+        steps, weights = projection.delay.everything(len(sources), network.threads), projection.first_weights()
         self.tables: list[PlasticTable] = [
-            plastic_table(projection.source.n, lo, hi, projection._sources, projection._targets,
-                          projection._delay_steps, projection.arrays["weights"], projection.dendritic_delay_fraction)
+            plastic_table(projection.source.n, lo, hi, sources, targets, steps, weights,
+                          projection.dendritic_delay_fraction)
             for lo, hi in engine.ranges[projection.target.index]
         ]  # fmt: skip
-        del projection.arrays["weights"]
         projection.arrays["since"] = np.zeros(1, dtype=np.int64)
         for t, table in enumerate(self.tables):
             m, arrays = len(table.weights), projection.arrays
@@ -139,12 +139,11 @@ class PlasticRuntime:
             keep_x=self.blocks["pre"].keep, keep_y=self.blocks["post"].keep,
             n_x=len(self.sides["pre"]), n_y=len(self.sides["post"]), ring=engine.ring,
         )  # fmt: skip
-        inputs = engine.inputs_of(target, projection._receptors) if target.model.receptors else NOTHING
         spikes = engine.all_spikes(source)
         del spikes["ring"]
         pre = Context(ops.PreContext, **shared, rows=table.rows, n_rows=len(table.rows), targets=table.targets,
-                      inputs=inputs, n_inputs=inputs.size, delivers=delivers and bool(target.model.receptors),
-                      **spikes)  # fmt: skip
+                      n_inputs=target.n_padded, delivers=delivers and bool(target.model.receptors),
+                      **engine.inputs.fields(t, target, projection.receptors[0]), **spikes)  # fmt: skip
         posts = engine.own_spikes(target, t)
         del posts["ring"]
         back = [

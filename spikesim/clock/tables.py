@@ -1,7 +1,4 @@
-"""Synapses in the order in which spikes visit them: by (source, delay), one table per thread.
-
-Static synapses of one slice stay in their order of creation: sorting them by target, too, made delivery no faster.
-"""
+"""Plastic synapses in the order in which spikes visit them: by (source, delay), one table per thread."""
 
 from __future__ import annotations
 
@@ -16,13 +13,6 @@ from numpy.typing import NDArray
 from spikesim.jit import cache_for
 
 Ints = NDArray[np.int64]
-
-
-def ranges(n: int, n_threads: int) -> list[tuple[int, int]]:
-    """The neurons each thread owns: whole groups of sixteen, so that vectors never straddle two threads."""
-    groups = -(-n // 16)
-    cuts = [16 * (groups * t // n_threads) for t in range(n_threads + 1)]
-    return [(min(a, n), min(b, n)) for a, b in zip(cuts, cuts[1:], strict=False)]
 
 
 @functools.cache
@@ -52,24 +42,6 @@ def _distinct(delays: Any) -> tuple[Ints, Ints]:
     """The different delays (steps), ascending, and which of them each synapse has. Delays are small: no sort."""
     present = np.bincount(delays) > 0
     return np.flatnonzero(present), (np.cumsum(present) - 1)[delays]
-
-
-@dataclass
-class SparseTable:
-    """Static synapses of one source population onto one thread's targets."""
-
-    delays: Ints  # (delays,) steps, ascending
-    rows: Ints  # (sources * delays + 1,) where the slice of each (source, delay) begins
-    slots: NDArray[np.int32]  # (synapses,) places in the network's input array
-    weights: Any  # (synapses,)
-
-
-def sparse_table(n_sources: int, sources: Any, delays: Any, slots: Any, weights: Any) -> SparseTable:
-    """Sort synapses (in a thread-independent order of creation) into a table. Ties keep their order."""
-    distinct, which = _distinct(delays)
-    slices = sources.astype(np.int64) * len(distinct) + which
-    rows, order = ordered(slices, n_sources * len(distinct))
-    return SparseTable(distinct, rows, slots[order].astype(np.int32), weights[order])
 
 
 @dataclass
@@ -111,20 +83,3 @@ def plastic_table(
         back_rows=back_rows,
         back_index=back_index.astype(np.int32),
     )
-
-
-def widened_ring(old: Any, width: int, n: int, ranges: list[tuple[int, int]]) -> Any:
-    """A ring of spikes with more room per neuron: each thread's part of a row moves to its new place."""
-    new = np.zeros((len(old), width), dtype=old.dtype)
-    before, after = old.shape[1] // n, width // n
-    for lo, hi in ranges:
-        new[:, lo * after : lo * after + (hi - lo) * before] = old[:, lo * before : hi * before]
-    return new
-
-
-def resized_ring(old: Any, rows: int, step: int) -> Any:
-    """A ring of `rows` rows that holds, for every step both can hold, what `old` held. Row of step s: s % rows."""
-    new = np.zeros((rows, *old.shape[1:]), dtype=old.dtype)
-    for s in range(max(0, step + 1 - min(rows, len(old))), step + 1):
-        new[s % rows] = old[s % len(old)]
-    return new

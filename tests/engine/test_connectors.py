@@ -124,7 +124,7 @@ def test_fixed_probability_is_bernoulli(p):
     for ends, size, trials in ((s, 1200, 1500), (t, 1500, 1200)):
         degrees = np.bincount(ends, minlength=size)
         assert stats.chi2.sf(((degrees - trials * p) ** 2).sum() / (trials * p * (1 - p)), size) > 1e-4
-    gaps = np.diff(s.astype(np.int64) * 1500 + t)
+    gaps = np.diff(t.astype(np.int64) * 1200 + s)
     assert gaps.min() >= 1
     assert abs((gaps == 1).mean() - p) < 4 * np.sqrt(p * (1 - p) / gaps.size)
 

@@ -1,0 +1,59 @@
+"""Stops a run whose activity explodes, before it fills the disk and the night."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from spikesim.errors import RunError, SpikesimError
+
+if TYPE_CHECKING:
+    from spikesim.network import Network
+
+WINDOW = 100.0  # ms over which rates are averaged
+MAX_RATE = 300.0  # Hz
+
+
+class RateGuard:
+    """Looks at the mean rate of each population that sends spikes to others, once in `WINDOW` ms of model time.
+
+    max_rate
+        Hz; above it a run stops. None: never. Raises SpikesimError for anything else that is not a positive number.
+    """
+
+    def __init__(self, max_rate: float | None) -> None:
+        if max_rate is not None and not (isinstance(max_rate, (int, float)) and max_rate > 0):
+            raise SpikesimError(f"Network: max_rate must be a positive number of Hz, or None, not {max_rate!r}.")
+        self.max_rate = max_rate
+        self._since = 0
+        self._before: dict[str, int] = {}
+
+    def begin(self, network: Network) -> None:
+        """Count from here: a run begins, and what was before it does not matter."""
+        self._since, self._before = network.step, self._counts(network)
+
+    def limit(self, network: Network) -> int:
+        """The step at which to look again; always the same steps, however runs are split."""
+        window = max(1, round(WINDOW / network.dt))
+        return (network.step // window + 1) * window if self.max_rate is not None else 1 << 62
+
+    def look(self, network: Network) -> None:
+        """Raise RunError if a population has fired too much. Stretches shorter than `WINDOW` tell too little."""
+        if self.max_rate is None or (network.step - self._since) * network.dt < WINDOW * (1.0 - 1e-9):
+            return
+        counts, seconds = self._counts(network), (network.step - self._since) * network.dt * 1e-3
+        for population in network.populations:
+            name = population.name
+            rate = (counts.get(name, 0) - self._before.get(name, 0)) / population.n / seconds
+            if name in counts and rate > self.max_rate:
+                raise RunError(
+                    f"activity explodes: population {name!r} fired at {rate:.0f} Hz on the whole in the last "
+                    f"{seconds * 1e3:g} ms, more than max_rate = {self.max_rate:g} Hz. The run stopped at "
+                    f"{network.time:g} ms; what was recorded up to there is kept. If the activity is meant, give a "
+                    "higher max_rate, or none."
+                )
+        self._since, self._before = network.step, counts
+
+    @staticmethod
+    def _counts(network: Network) -> dict[str, Any]:
+        senders = {p.source.index for p in network.projections}
+        return {p.name: int(p.emitted.sum()) for p in network.populations if p.index in senders and p.model.receptors}

@@ -1,0 +1,101 @@
+"""How much memory a network needs, told before any synapse is made.
+
+A static synapse takes the place of its target, 2 bytes (4 where a thread owns more than 65,536 receptors), and its
+weight, 4 bytes in single and 8 in double precision, or none where all synapses of a projection weigh the same. For
+each source, thread, and delay that there is, 4 bytes more tell where its synapses begin. A plastic synapse takes 20
+bytes and its weight, and as much again several times over while it is put in its place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spikesim.errors import SpikesimError
+from spikesim.values import Same
+
+if TYPE_CHECKING:
+    from spikesim.network import Network
+    from spikesim.projection import Projection
+
+PROGRAM = 0.25e9  # bytes of Python, its libraries and compiled code, as measured
+PLASTIC, PLACING = 20, 64  # bytes of a plastic synapse beside its weight, and while it is put in its place
+LIMIT = Path("/sys/fs/cgroup/memory.max")  # of a container, on Linux
+
+
+@dataclass
+class Estimate:
+    """What a network will need.
+
+    bytes: of everything at the time when most is held; the rest says of what.
+    """
+
+    neurons: int
+    synapses: float  # expected; connection rules may draw their number
+    neuron_bytes: float
+    synapse_bytes: float
+    available: float  # bytes that this machine has left
+
+    @property
+    def bytes(self) -> float:
+        return PROGRAM + self.neuron_bytes + self.synapse_bytes
+
+    @property
+    def fits(self) -> bool:
+        return self.bytes - PROGRAM <= self.available
+
+    def check(self, name: str) -> None:
+        """Raise SpikesimError unless it fits."""
+        if not self.fits:
+            raise SpikesimError(
+                f"{name}: {self.neurons:,} neurons and {self.synapses:,.0f} synapses need about "
+                f"{self.bytes / 1e9:.1f} GB, but only {self.available / 1e9:.1f} GB are free. "
+                "Make the network smaller, or use precision='single'."
+            )
+
+
+def estimate(network: Network) -> Estimate:
+    """What the network will need when it runs. Makes no synapse."""
+    networks_slots = sum(p.n_padded for p in network.populations) * max(
+        [1, *(len(p.model.receptors) for p in network.populations)]
+    )
+    place = 2 if networks_slots / network.threads <= 1 << 16 else 4
+    return Estimate(
+        neurons=sum(p.n for p in network.populations),
+        synapses=sum(p.expected for p in network.projections),
+        neuron_bytes=_neurons(network),
+        synapse_bytes=sum(_synapses(p, place) for p in network.projections),
+        available=available(),
+    )
+
+
+def _neurons(network: Network) -> float:
+    longest = max([1, *(p.delay.longest for p in network.projections)])
+    rings = sum(4.0 * (longest + 64) * p.n_padded * p.model.max_spikes for p in network.populations)
+    return rings + sum(sum(a.nbytes for a in p.arrays.values()) for p in network.populations)
+
+
+def _synapses(p: Projection, place: int) -> float:
+    number = np.dtype(p.network.dtype).itemsize
+    if p.dense:
+        return float(p.source.n * p.target.n_padded * number)
+    if p.plastic:
+        return p.expected * (PLASTIC + number + PLACING)
+    begins = 4.0 * p.source.n * (p.delay.longest - p.delay.shortest + 1) * p.network.threads
+    return p.expected * (place + (0 if isinstance(p.weight, Same) else number)) + begins
+
+
+def available() -> float:
+    """Bytes of memory that this process may still take."""
+    import psutil
+
+    free = float(psutil.virtual_memory().available)
+    try:
+        limit = LIMIT.read_text().strip()
+        used = float(LIMIT.with_name("memory.current").read_text())
+    except OSError:
+        return free
+    return min(free, float(limit) - used) if limit.isdigit() else free

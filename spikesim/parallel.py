@@ -1,0 +1,30 @@
+"""Work shared out among threads: compiled code and NumPy let go of Python's lock, so that threads run side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+MUCH = 10**5  # numbers that are worth a thread
+
+
+def cuts(n: int, parts: int) -> list[tuple[int, int]]:
+    """(begin, end) of `parts` stretches, nearly equal, of n items."""
+    ends = [n * k // parts for k in range(parts + 1)]
+    return list(zip(ends, ends[1:], strict=False))
+
+
+def pieces(begin: int, end: int, size: int) -> Iterator[tuple[int, int]]:
+    """(begin, end) of one piece of at most `size` items after the other."""
+    for first in range(begin, end, size):
+        yield first, min(first + size, end)
+
+
+def shared_out(work: Callable[[int, int], Any], n: int, threads: int, load: float | None = None) -> list[Any]:
+    """`work(begin, end)` for a stretch of n items in each thread; in this thread where little is to be done: `load`
+    numbers, by default n."""
+    if threads == 1 or (n if load is None else load) < MUCH:
+        return [work(0, n)]
+    with ThreadPoolExecutor(threads) as pool:
+        return [future.result() for future in [pool.submit(work, *cut) for cut in cuts(n, threads)]]
