@@ -15,6 +15,7 @@ from spikesim.plasticity import Rule
 from spikesim.projection import Projection
 from spikesim.receptors import check_receptor, receptors_for
 from spikesim.rng import Stream
+from spikesim.short_term import ShortTermRule
 from spikesim.values import Drawn, Values, everything, extent, values
 
 if TYPE_CHECKING:
@@ -24,20 +25,21 @@ if TYPE_CHECKING:
 
 def make_projection(
     network: Network, source: View, target: View, rule: Any, *, weight: Any, delay: Any,
-    plasticity: Rule | None, receptor: str | None, dendritic_delay_fraction: float,
+    plasticity: Rule | ShortTermRule | None, receptor: str | None, dendritic_delay_fraction: float,
 ) -> Projection:  # fmt: skip
     """The projection that `Network.connect` describes. Raises SpikesimError for what does not fit."""
     pre, post, index = source.population, target.population, len(network.projections)
     label = f"connect {pre.name!r} -> {post.name!r}"
-    if plasticity is not None and not isinstance(plasticity, Rule):
+    if plasticity is not None and not isinstance(plasticity, (Rule, ShortTermRule)):
         raise SpikesimError(f"{label}: plasticity is a rule such as PairSTDP(), not {plasticity!r}.")
+    long_term = isinstance(plasticity, Rule)
     if not (isinstance(dendritic_delay_fraction, (int, float)) and 0.0 <= dendritic_delay_fraction <= 1.0):
         raise SpikesimError(f"{label}: dendritic_delay_fraction is from 0 to 1, not {dendritic_delay_fraction!r}.")
     if pre.model.graded:
         if plasticity is not None:
             raise SpikesimError(f"{label}: {type(pre.model).__name__} emits a current; only spikes change weights.")
         receptor = receptor or "current"
-    check_receptor(label, post, receptor, plastic=plasticity is not None, graded=pre.model.graded)
+    check_receptor(label, post, receptor, plastic=long_term, graded=pre.model.graded)
     if hasattr(rule, "tocoo"):
         rule = from_sparse(rule)
         weight = rule.weights
@@ -51,7 +53,7 @@ def make_projection(
         return wiring.n
 
     weights = values(weight, Stream(network.seed, "WEIGHT", index), count, f"{label}: weight")
-    if isinstance(weights, Drawn) and (all_pairs or plasticity is not None):
+    if isinstance(weights, Drawn) and (all_pairs or long_term):
         weights.limits = extent(weights, count(), network.threads)  # what may be drawn need not be
     dense = all_pairs and _one_receptor(post, receptor, weights)
     steps = delays(delay, Stream(network.seed, "DELAY", index), network.dt, count, network.threads, label)
@@ -59,7 +61,7 @@ def make_projection(
         network, index, pre, post, wiring=None if dense else wiring, weight=weights, delay=steps, rule=plasticity,
         receptor=receptor, dendritic_delay_fraction=1.0 if dense else float(dendritic_delay_fraction),
     )  # fmt: skip
-    if plasticity is not None:
+    if long_term:
         check_rule(projection)
         check_plastic_weights(projection, weights)
     if dense:
@@ -92,10 +94,12 @@ def make_drive(network: Network, target: Population, rate: Any, weight: Any, rec
     return Drive(target, index, rates, weights.astype(network.dtype), positive, steps.shortest)
 
 
-def _all_pairs(rule: Any, source: View, target: View, delay: Any, plasticity: Rule | None) -> bool:
+def _all_pairs(rule: Any, source: View, target: View, delay: Any, plasticity: Rule | ShortTermRule | None) -> bool:
     """Whether a weight matrix may serve: all pairs of two whole populations, one delay, and no hooks on spikes."""
     pre, post = source.population, target.population
     whole = len(source) == pre.n and len(target) == post.n
+    if isinstance(plasticity, ShortTermRule):
+        return False
     hooked = plasticity is not None and (plasticity.on_pre is not None or plasticity.on_post is not None)
     plain = isinstance(rule, AllToAll) and (rule.autapses or pre is not post)
     return plain and whole and is_number(delay) and not hooked and not pre.model.graded

@@ -35,6 +35,7 @@ from spikesim.population import Population, View
 from spikesim.projection import Projection
 from spikesim.record import RateRecorder, Recorder, SpikeRecorder, StateRecorder, WeightRecorder
 from spikesim.rng import fresh_seed
+from spikesim.short_term import ShortTermRule
 
 PRECISIONS = {"double": np.float64, "single": np.float32}
 LONGEST = 2**62  # steps
@@ -107,7 +108,8 @@ class Network:
 
     def connect(
         self, source: View, target: View, rule: Any, *, weight: Any = 1.0, delay: Any = None,
-        plasticity: Rule | None = None, receptor: str | None = None, dendritic_delay_fraction: float = 1.0,
+        plasticity: Rule | ShortTermRule | None = None, receptor: str | None = None,
+        dendritic_delay_fraction: float = 1.0,
     ) -> Projection:  # fmt: skip
         """Connect two populations or views by a connection rule or a SciPy sparse matrix (source, target).
 
@@ -116,7 +118,7 @@ class Network:
         delay
             ms, likewise; default one step. Put on the nearest step; at least one step.
         plasticity
-            a `Rule`, or None for static synapses.
+            a `Rule` or `ShortTermRule`, or None for static synapses.
         receptor
             name of the target's receptor; by default the sign of the weight selects "excitatory" or
             "inhibitory", or it is the target's first.
@@ -333,7 +335,7 @@ class Network:
             for name, array in projection.arrays.items():
                 if not name.startswith(("weights", "since")):
                     array[...] = 0
-        self._engine.refill()
+        self._engine.reset()
 
     def arrays(self) -> dict[str, Any]:
         """Every array that the network's future depends on, by name."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from spikesim.distributions import is_number
 from spikesim.errors import SpikesimError
 from spikesim.receptors import receptors_for
+from spikesim.short_term import ShortTermRule
 from spikesim.values import Given, Same, Values, everything
 from spikesim.wiring import Listed
 
@@ -41,10 +42,12 @@ class Projection:
 
     def __init__(
         self, network: Network, index: int, source: Population, target: Population, *, wiring: Wiring | None,
-        weight: Values, delay: Delays, rule: Rule | None, dendritic_delay_fraction: float, receptor: str | None,
+        weight: Values, delay: Delays, rule: Rule | ShortTermRule | None, dendritic_delay_fraction: float,
+        receptor: str | None,
     ) -> None:  # fmt: skip
         self.network, self.index, self.source, self.target = network, index, source, target
-        self.rule, self.dendritic_delay_fraction, self.receptor = rule, dendritic_delay_fraction, receptor
+        self.rule, self.short_term = (None, rule) if isinstance(rule, ShortTermRule) else (rule, None)
+        self.dendritic_delay_fraction, self.receptor = dendritic_delay_fraction, receptor
         self.wiring, self.weight, self.delay = wiring, weight, delay
         self.receptors = receptors_for(target, receptor, weight.limits)
         self.arrays: dict[str, Any] = {}  # what changes while the network runs
@@ -145,5 +148,6 @@ class Projection:
         return Given(array.ravel().astype(self.network.dtype))
 
     def __repr__(self) -> str:
-        plastic = f", {type(self.rule).__name__}" if self.rule is not None else ""
+        rule = self.rule or self.short_term
+        plastic = f", {type(rule).__name__}" if rule is not None else ""
         return f"<{self.expected:.0f} synapses {self.source.name!r} -> {self.target.name!r}{plastic}>"

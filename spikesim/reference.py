@@ -91,7 +91,9 @@ class Simulator:
         for k, ((i, j), weight) in enumerate(zip(ends, projection.weights.tolist(), strict=True)):
             dendritic = 0 if rule is None else int(np.rint(steps[k] * projection.dendritic_delay_fraction))
             receptor = negative if weight < 0 else positive
-            synapse = Synapse(post, j, receptor, weight, steps[k] - dendritic, dendritic, rule, dt)
+            synapse = Synapse(
+                post, j, receptor, weight, steps[k] - dendritic, dendritic, rule, dt, release=projection.short_term
+            )
             pre.outgoing[i].append(synapse)
             if rule is not None:
                 post.incoming[j].append(synapse)
@@ -129,7 +131,10 @@ class Simulator:
 
     def _send(self, group: Group, i: int, emitted: float) -> None:
         for synapse in group.outgoing[i]:
-            if group.model.graded:
+            if synapse.release is not None:
+                for _ in range(int(emitted)):
+                    self.at_soma[self.now + synapse.axonal].append((synapse, synapse.released(self.now)))
+            elif group.model.graded:
                 self.at_soma[self.now + synapse.axonal].append((synapse, synapse.weight * emitted))
             else:
                 self.at_synapse[self.now + synapse.axonal][synapse]["pre"] += int(emitted)
@@ -232,12 +237,22 @@ class Synapse:
     rule: Any
     dt: float
     traces: dict[str, list[float]] = field(default_factory=dict)
+    release: Any = None  # short-term rule
     since: int = 0  # when the traces had these values, just after the spikes of that time
 
     def __post_init__(self) -> None:
+        if self.release is not None:
+            self.release_state, self.last = self.release.initial(), None
         if self.rule is not None:
             self.specs, self.p = self.rule.trace_specs(), self.rule.hook_params()
             self.traces = {spec.name: [0.0] * len(spec.taus) for spec in self.specs}
+
+    def released(self, now: int) -> float:
+        """What a spike that is fired now will add."""
+        rule, p, s = self.release, self.release.hook_params(), self.release_state
+        after, amplitude = rule.first(s, p) if self.last is None else rule.release(s, (now - self.last) * self.dt, p)
+        self.release_state, self.last = rule.State(*after), now
+        return amplitude * (abs(self.weight) if self.post.model.conductance else self.weight)
 
     def _decayed(self, spec: Any, now: int) -> list[float]:
         passed = (now - self.since) * self.dt

@@ -17,6 +17,7 @@ from spikesim.errors import SpikesimError, unknown
 FOLDERS = {
     "neuron": "spikesim.models.neurons",
     "rule": "spikesim.models.plasticity",
+    "short-term rule": "spikesim.models.short_term",
     "network": "spikesim.models.networks",
     "protocol": "spikesim.protocols",
 }
@@ -28,6 +29,8 @@ def _base(kind: str) -> Any:
         from spikesim.neuron import Neuron as base
     elif kind == "rule":
         from spikesim.plasticity import Rule as base
+    elif kind == "short-term rule":
+        from spikesim.short_term import ShortTermRule as base
     elif kind == "network":
         from spikesim.experiment import NetworkModel as base
     else:
@@ -49,7 +52,7 @@ def _classes(module: ModuleType, base: Any) -> list[Any]:
 
 @functools.cache
 def discover(kind: str) -> dict[str, Any]:
-    """Name -> class for every `kind` ("neuron", "rule", "network", "protocol") in its folder.
+    """Name -> class for every `kind` (a key of `FOLDERS`) in its folder.
 
     Neurons and rules go by their class names; networks and protocols by their file names (`wang_2005`).
     """
@@ -57,7 +60,7 @@ def discover(kind: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for info in sorted(pkgutil.iter_modules(package.__path__), key=lambda m: m.name):
         for cls in _classes(importlib.import_module(f"{package.__name__}.{info.name}"), _base(kind)):
-            name = cls.__name__ if kind in ("neuron", "rule") else info.name
+            name = cls.__name__ if kind in ("neuron", "rule", "short-term rule") else info.name
             if name in found:
                 raise SpikesimError(f"two {kind}s are named {name}: {found[name].__module__} and {cls.__module__}.")
             found[name] = cls

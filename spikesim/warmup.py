@@ -31,7 +31,9 @@ def _jobs(precision: str) -> Iterator[tuple[str, Callable[[], Any]]]:
         yield name, partial(_neuron, neuron, precision)
     for name, rule in discover("rule").items():
         if not rule.events and not rule.post_state:  # type: ignore[attr-defined]
-            yield name, partial(_rule, rule, precision)
+            yield name, partial(_rule, rule, rule.w_start, precision)  # type: ignore[attr-defined]
+    for name, rule in discover("short-term rule").items():
+        yield name, partial(_rule, rule, 1.0, precision)
 
 
 def _network(network: Any, options: RunOptions) -> None:
@@ -49,10 +51,10 @@ def _neuron(model: Any, precision: str) -> None:
         net.prepare()
 
 
-def _rule(rule: Any, precision: str) -> None:
+def _rule(rule: Any, weight: float, precision: str) -> None:
     """Synapses with the rule between neurons of the first model that can end one."""
     target = next(n for n in discover("neuron").values() if n.receptors and not n.conductance)  # type: ignore
     with Network(seed=0, precision=precision) as net:
         population = net.add(target(), 2)
-        net.connect(population, population, OneToOne(), weight=rule.w_start, plasticity=rule())
+        net.connect(population, population, OneToOne(), weight=weight, plasticity=rule())
         net.prepare()

@@ -27,7 +27,7 @@ CELLS = 1 << 14  # buckets listed before they are delivered
 SparseContext = namedtuple(
     "SparseContext",
     "delays n_delays width begins n_begins slots weights n_synapses ahead inputs n_inputs input_rows row_bytes cells "
-    "n_cells ring spike_ids row_size starts counts n_threads",
+    "n_cells amplitudes scales ring spike_ids row_size starts counts n_threads",
 )
 DenseContext = namedtuple(
     "DenseContext",
@@ -41,10 +41,11 @@ GradedDeliveryContext = namedtuple(
 
 
 @functools.cache
-def sparse_op(dtype: Any, weighted: bool, small: bool, many: bool) -> Any:
+def sparse_op(dtype: Any, weighted: bool, small: bool, many: bool, scaled: bool) -> Any:
     """Add the weights of every synapse that a spike reaches now, or in the steps of the bucket, to its target's input.
 
-    weighted: each synapse has a weight of its own; small: places fit into 16 bits; many: synapses do not into 32.
+    weighted: each synapse has a weight of its own; small: places fit into 16 bits; many: synapses do not into 32;
+    scaled: each spike has an amplitude.
     """
     kind, slot, place = real(dtype), uint16 if small else uint32, int64 if many else uint32
     with cache_for() as cache:
@@ -57,6 +58,7 @@ def sparse_op(dtype: Any, weighted: bool, small: bool, many: bool) -> Any:
             slots, weights = at(g.slots, slot, g.n_synapses), at(g.weights, kind, g.n_synapses)
             ids, counts = at(g.spike_ids, int32, g.ring * g.row_size), at(g.counts, int32, g.ring * g.n_threads)
             starts, cells = at(g.starts, int64, g.n_threads), at(g.cells, int64, g.n_cells)
+            amplitudes, scales = at(g.amplitudes, kind, g.ring * g.row_size), at(g.scales, kind, g.n_cells)
             found = 0
             for k in range(g.n_delays):
                 if delays[k] > step:
@@ -69,18 +71,20 @@ def sparse_op(dtype: Any, weighted: bool, small: bool, many: bool) -> Any:
                         if q + AHEAD_SPIKES < last:
                             prefetch(begins, (ids[q + AHEAD_SPIKES] * g.n_delays + k) * width)
                         if found == g.n_cells:  # the list is full: deliver what it holds, in the same order
-                            _deliver(g, kind, cells, found, begins, slots, weights, weighted, step)
+                            _deliver(g, kind, cells, scales, found, begins, slots, weights, weighted, scaled, step)
                             found = 0
                         cell = (ids[q] * g.n_delays + k) * width
                         cells[found] = cell
+                        if scaled:
+                            scales[found] = amplitudes[q]
                         found += begins[cell + width] > begins[cell]
-            _deliver(g, kind, cells, found, begins, slots, weights, weighted, step)
+            _deliver(g, kind, cells, scales, found, begins, slots, weights, weighted, scaled, step)
 
     return deliver
 
 
 @register_jitable
-def _deliver(g, kind, cells, found, begins, slots, weights, weighted, step):
+def _deliver(g, kind, cells, scales, found, begins, slots, weights, weighted, scaled, step):
     """Add what the listed buckets hold, while later ones are on their way from memory."""
     width, ahead, now = g.width, g.ahead, step % g.input_rows
     for q in range(found):
@@ -92,18 +96,23 @@ def _deliver(g, kind, cells, found, begins, slots, weights, weighted, step):
             if weighted:
                 for a in range(begin, end, LINE // weights.itemsize):
                     prefetch(weights, a)
-        row = now
         for j in range(cells[q], cells[q] + width):
+            row = now + j - cells[q]
+            row -= g.input_rows if row >= g.input_rows else 0
             inputs = at(g.inputs + row * g.row_bytes, kind, g.n_inputs)
             places = slots[begins[j] : begins[j + 1]]
-            if weighted:
-                amounts = weights[begins[j] : begins[j + 1]]
+            if not weighted:
+                amount = weights[0] * scales[q] if scaled else weights[0]
                 for a in range(len(places)):
-                    inputs[places[a]] += amounts[a]
+                    inputs[places[a]] += amount
+                continue
+            amounts = weights[begins[j] : begins[j + 1]]
+            if scaled:
+                for a in range(len(places)):
+                    inputs[places[a]] += amounts[a] * scales[q]
             else:
                 for a in range(len(places)):
-                    inputs[places[a]] += weights[0]
-            row = row + 1 if row + 1 < g.input_rows else 0
+                    inputs[places[a]] += amounts[a]
 
 
 @functools.cache

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spikesim.clock import delivery, drives, neurons
+from spikesim.clock import delivery, drives, neurons, short_term
 from spikesim.clock.contexts import Context
 from spikesim.clock.drive import INTERRUPT, SYNC_LENGTH, drive, once
 from spikesim.clock.inputs import Inputs
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 LONGEST_BLOCK = 64  # steps between two barriers, however long the shortest delay is
 WIDEST, NARROWEST = 16, 4  # delays that a spike serves at once, in small networks and in large ones
 CACHE = 1 << 20  # bytes of input that may be in use
+NOTHING = np.zeros(1)
 
 Operations = list[tuple[int, Context]]
 
@@ -63,6 +64,8 @@ class ClockEngine:
             if projection.plastic and projection.runtime is None:
                 kind = EventRuntime if projection.dense else PlasticRuntime
                 projection.runtime = kind(projection, self)
+            if projection.short_term is not None:
+                short_term.prepare(projection, projection.short_term)
 
     def _lay_out_rings(self) -> None:
         """Rings of spikes and currents, long enough for the longest look back; what is in flight is kept."""
@@ -83,6 +86,9 @@ class ClockEngine:
                     p.arrays[name] = resized_ring(p.arrays[name], self.ring, network.step)
                 if p.arrays[name].shape != shape:
                     p.arrays[name] = widened_ring(p.arrays[name], shape[1], p.n_padded, self.ranges[p.index])
+        for projection in network.projections:
+            if projection.short_term is not None:
+                short_term.lay_out(projection, self)
 
     def _static(self) -> list[Projection]:
         """Projections whose synapses do not change, but for weight matrices and currents."""
@@ -144,6 +150,9 @@ class ClockEngine:
             traced: Any
             for traced in [*plastic, *events]:
                 steps += traced.traces[t]
+            for p in network.projections:
+                if p.short_term is not None:
+                    steps.append(short_term.operation(p, p.short_term, self, t))
             for recorder in network.recorders:
                 steps += recorder.operations(self, t)
             self._operations.append(steps)
@@ -160,11 +169,12 @@ class ClockEngine:
         found: list[Operations] = [[] for _ in range(self.n_threads)]
         groups: dict[Any, list[Projection]] = {}
         for p in sorted(self._static(), key=lambda p: p.source.index):
-            groups.setdefault((p.source.index, same_weight([p])), []).append(p)
+            own = p.index if p.short_term is not None else None  # amplitudes of its own
+            groups.setdefault((p.source.index, own, same_weight([p])), []).append(p)
         for group in groups.values():
             tables = self._in_threads(functools.partial(self._sparse_table, group))
             for t, table in enumerate(tables):
-                found[t].append(self._sparse_operation(group[0].source, table, t))
+                found[t].append(self._sparse_operation(group[0], table, t))
         return found
 
     def _in_threads(self, work: Callable[[int], Any]) -> list[Any]:
@@ -180,17 +190,28 @@ class ClockEngine:
         n_slots = self.inputs.widths[thread]
         return sparse_table(shares, group[0].source.n, n_slots, self.inputs.rows, self.network.dtype)
 
-    def _sparse_operation(self, source: Population, table: SparseTable, thread: int) -> tuple[int, Context]:
-        n, slots, weights = len(table.slots), table.slots, table.weights
-        op = delivery.sparse_op(self.network.dtype, len(weights) > 1, slots.itemsize == 2, table.begins.itemsize == 8)
+    def _sparse_operation(self, projection: Projection, table: SparseTable, thread: int) -> tuple[int, Context]:
+        n, slots, weights, source = len(table.slots), table.slots, table.weights, projection.source
+        scaled = projection.short_term is not None
+        shape = len(weights) > 1, slots.itemsize == 2, table.begins.itemsize == 8, scaled
+        op = delivery.sparse_op(self.network.dtype, *shape)
         bucket = n * (slots.itemsize + weights.itemsize) / max(1, source.n * len(table.delays))  # bytes, on the whole
         return op.address, Context(
             delivery.SparseContext, delays=table.delays, n_delays=len(table.delays), width=table.width,
             begins=table.begins, n_begins=len(table.begins), slots=slots, weights=weights, n_synapses=n,
             ahead=max(2, min(12, int(delivery.AHEAD / max(bucket, 1.0)))), inputs=self.inputs.first(thread),
             n_inputs=self.inputs.widths[thread], cells=np.zeros(delivery.CELLS, dtype=np.int64),
-            n_cells=delivery.CELLS, **self.inputs.ring(thread), **self.all_spikes(source),
+            n_cells=delivery.CELLS, amplitudes=projection.arrays["short_term/amplitudes"] if scaled else NOTHING,
+            scales=np.zeros(delivery.CELLS if scaled else 1, dtype=self.network.dtype),
+            **self.inputs.ring(thread), **self.all_spikes(source),
         )  # fmt: skip
+
+    def reset(self) -> None:
+        """Neurons are as they were at first and no spike is on its way: so are the synapses and inputs."""
+        for p in self.network.projections:
+            if p.short_term is not None:
+                short_term.reset(p, p.short_term)
+        self.refill()
 
     def refill(self) -> None:
         """Bring to the inputs of coming steps what steps that are over have brought there: the state says which spikes

@@ -178,7 +178,7 @@ def test_random_networks(build):
 @pytest.mark.parametrize("name", sorted(RECEIVERS))
 def test_every_model_spikes_as_in_the_reference(name):
     def build(threads):
-        net = ss.Network(dt=DT, seed=11, threads=threads)
+        net = ss.Network(dt=DT, seed=11, threads=threads, max_rate=None)
         source = net.add(PoissonSource(rate=100.0), 40, name="source")
         neurons = net.add(RECEIVERS[name](), 33, name="neurons")
         weight = WEIGHT.get(name, PA)

@@ -25,7 +25,7 @@ def sigma(v):
 
 
 def options(**changes):
-    return SimpleNamespace(**{**dict(seed=1, threads=1, precision="double", progress=False, out=None), **changes})
+    return SimpleNamespace(**{**dict(seed=1, threads=1, precision="double", progress=False, out=None, max_rate=None), **changes})
 
 
 def filtered(recorder, n, steps):

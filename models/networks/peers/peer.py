@@ -12,13 +12,15 @@ class Job:
     """What to run, read from stdin, and what came of it, printed by `report`.
 
     `p` holds the network's parameters; `time` is in ms. Enclose the stages in `with job.timed("build")`, "compile" and
-    "run"; the last one is the simulation loop and nothing else.
+    "run"; the last one is the simulation loop and nothing else. `spikes` is None, or the .npz file that somebody wants
+    the spikes in; a program may leave it.
     """
 
     def __init__(self):
         given = json.load(sys.stdin)
         self.p = SimpleNamespace(**given["parameters"])
         self.time, self.seed, self.threads = given["time"], given["seed"], given["threads"]
+        self.spikes = given.get("spikes")
         self.seconds = {"build": 0.0, "compile": 0.0, "run": 0.0}
 
     @contextlib.contextmanager
