@@ -28,7 +28,7 @@ class RateGuard:
         self._before: dict[str, int] = {}
 
     def begin(self, network: Network) -> None:
-        """Count from here: a run begins, and what was before it does not matter."""
+        """Count from here: time has jumped, and what was before does not matter."""
         self._since, self._before = network.step, self._counts(network)
 
     def limit(self, network: Network) -> int:
@@ -41,9 +41,10 @@ class RateGuard:
         if self.max_rate is None or (network.step - self._since) * network.dt < WINDOW * (1.0 - 1e-9):
             return
         counts, seconds = self._counts(network), (network.step - self._since) * network.dt * 1e-3
+        before, self._since, self._before = self._before, network.step, counts
         for population in network.populations:
             name = population.name
-            rate = (counts.get(name, 0) - self._before.get(name, 0)) / population.n / seconds
+            rate = (counts.get(name, 0) - before.get(name, 0)) / population.n / seconds
             if name in counts and rate > self.max_rate:
                 raise RunError(
                     f"activity explodes: population {name!r} fired at {rate:.0f} Hz on the whole in the last "
@@ -51,7 +52,6 @@ class RateGuard:
                     f"{network.time:g} ms; what was recorded up to there is kept. If the activity is meant, give a "
                     "higher max_rate, or none."
                 )
-        self._since, self._before = network.step, counts
 
     @staticmethod
     def _counts(network: Network) -> dict[str, Any]:

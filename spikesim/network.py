@@ -250,7 +250,6 @@ class Network:
         """
         steps = self._steps(duration, "run: duration")
         self.prepare()
-        self.guard.begin(self)
         began, last = time.perf_counter(), self.step + steps
         with self._stoppable() as stopped, _bar(steps, self.dt, progress) as bar:
             pace = 1000
@@ -371,6 +370,7 @@ class Network:
         for population in self.populations:
             population.refresh()
         self._engine.refill()
+        self.guard.begin(self)
 
     # Files ------------------------------------------------------------------------------------------------
 

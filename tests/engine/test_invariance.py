@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 
 import spikesim as ss
+from spikesim.experiment import RunOptions
+from spikesim.info import file_info
+from spikesim.models.networks.potjans_2014 import Potjans2014
 from spikesim.models.neurons.current_sources import NoiseSource
 from spikesim.models.neurons.lif import LIF
 from spikesim.models.neurons.lif_cond import LIFCond
@@ -152,3 +155,29 @@ def test_what_is_drawn_does_not_depend_on_who_draws():
         found.append((projection.weights, projection.delays, projection.sources))
     for other in found[1:]:
         assert all((a == b).all() for a, b in zip(found[0], other, strict=True))
+
+
+@pytest.mark.parametrize("precision", ["double", "single"])
+@pytest.mark.parametrize("drive", ["poisson", "dc"])
+def test_a_published_network_with_random_weights_and_delays(tmp_path, precision, drive):
+    """Same sha256 of spikes and of synapses for 1, 2, 3, 4 and 7 threads, with both drives."""
+    found = set()
+    for threads in (1, 2, 3, 4, 7):
+        out = str(tmp_path / f"{threads}.h5")
+        options = RunOptions(time=150.0, seed=8, threads=threads, precision=precision, out=out, quiet=True, digest=True)
+        result = Potjans2014(N_scaling=0.01, drive=drive).simulate(options)
+        assert result["spikes"] > 100
+        found.add((file_info(out)["spikes_sha256"], result["connectivity_sha256"]))
+    assert len(found) == 1
+
+
+def test_digests_tell_networks_apart():
+    def digest(**given):
+        net = ss.Network(dt=DT, seed=given.pop("seed", 1))
+        population = net.add(LIF(), 30)
+        given = {"weight": ss.Normal(1.0, 0.1), "delay": ss.Uniform(DT, 5.0), **given}
+        net.connect(population, population, ss.FixedIndegree(5), **given)
+        return net.connectivity_digest()
+
+    assert digest() == digest()
+    assert len({digest(), digest(seed=2), digest(weight=1.0), digest(delay=DT), digest(delay=2 * DT)}) == 5

@@ -25,7 +25,8 @@ def sigma(v):
 
 
 def options(**changes):
-    return SimpleNamespace(**{**dict(seed=1, threads=1, precision="double", progress=False, out=None, max_rate=None), **changes})
+    plain = dict(seed=1, threads=1, precision="double", progress=False, out=None, max_rate=None)
+    return SimpleNamespace(**{**plain, **changes})
 
 
 def filtered(recorder, n, steps):
