@@ -21,6 +21,8 @@ OPERATION = types.void(types.int64, types.int64)
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
 _X86 = platform.machine().lower() in ("x86_64", "amd64")
 _YIELD = "SwitchToThread" if sys.platform == "win32" else "sched_yield"
+_FUTEX_CALL = {"x86_64": 202, "aarch64": 98}.get(platform.machine()) if sys.platform == "linux" else None
+_FUTEX = _FUTEX_CALL is not None
 _FLUSH = 0x8040  # flush-to-zero and denormals-are-zero bits of MXCSR
 
 
@@ -117,7 +119,7 @@ def _atomic_add(typing, array, index, value):
 
 
 @intrinsic
-def _give_way(typing):
+def _yield_core(typing):
     def codegen(ctx, builder, signature, args):
         kind = ir.FunctionType(_I32, [])
         builder.call(cgutils.get_or_insert_function(builder.module, kind, _YIELD), [])
@@ -126,23 +128,53 @@ def _give_way(typing):
     return types.void(), codegen
 
 
-SPINS = 1000  # tries before a waiting thread offers its core to others
-ARRIVED, GENERATION = 0, 8  # places in `sync`, a cache line apart
+@intrinsic
+def _futex(typing, array, index, operation, value):
+    """The Linux system call: sleep while the low half of array[index] is `value`, or wake `value` sleepers."""
+
+    def codegen(ctx, builder, signature, args):
+        data = ctx.make_array(signature.args[0])(ctx, builder, args[0]).data
+        kind = ir.FunctionType(_I64, [_I64], var_arg=True)
+        function = cgutils.get_or_insert_function(builder.module, kind, "syscall")
+        address = builder.ptrtoint(builder.gep(data, [args[1]]), _I64)
+        nothing = ir.Constant(_I64, 0)
+        number = ir.Constant(_I64, _FUTEX_CALL or 0)
+        builder.call(function, [number, address, args[2], args[3], nothing, nothing, nothing])
+        return ctx.get_dummy_value()
+
+    return types.void(array, types.intp, types.int64, types.int64), codegen
+
+
+SPINS = 3000  # tries before a waiting thread gives its core to others, some 30 microseconds
+ARRIVED, GENERATION, ASLEEP = 0, 8, 40  # places in `sync`, a cache line apart
+_WAIT, _WAKE, _ALL = 128, 129, 1 << 30  # futex operations, of this process only
 
 
 @register_jitable
 def barrier(sync, n_threads):
-    """Wait until all threads are here. Spins briefly, then yields: a pure spin collapses on a busy machine."""
+    """Wait until all threads are here. Spins briefly, then sleeps until it is woken.
+
+    On a core that another process wants, too, neither a pure spin nor giving way now and then will do: the spin takes
+    the time of the thread that it waits for, and who yields is not asked again before the other's slice is over. Who
+    sleeps is woken at once.
+    """
     generation = _atomic_add(sync, GENERATION, 0)
     if _atomic_add(sync, ARRIVED, 1) == n_threads - 1:
         _atomic_add(sync, ARRIVED, -n_threads)
         _atomic_add(sync, GENERATION, 1)
+        if _FUTEX and _atomic_add(sync, ASLEEP, 0) > 0:
+            _futex(sync, GENERATION, _WAKE, _ALL)
         return
     tries = 0
     while _atomic_add(sync, GENERATION, 0) == generation:
         tries += 1
         if tries > SPINS:
-            _give_way()
+            if _FUTEX:
+                _atomic_add(sync, ASLEEP, 1)
+                _futex(sync, GENERATION, _WAIT, generation & 0xFFFFFFFF)
+                _atomic_add(sync, ASLEEP, -1)
+            else:
+                _yield_core()
 
 
 @intrinsic

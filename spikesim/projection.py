@@ -46,7 +46,8 @@ class Projection:
         receptor: str | None,
     ) -> None:  # fmt: skip
         self.network, self.index, self.source, self.target = network, index, source, target
-        self.rule, self.short_term = (None, rule) if isinstance(rule, ShortTermRule) else (rule, None)
+        self.short_term = rule if isinstance(rule, ShortTermRule) else None
+        self.rule: Rule | None = None if isinstance(rule, ShortTermRule) else rule
         self.dendritic_delay_fraction, self.receptor = dendritic_delay_fraction, receptor
         self.wiring, self.weight, self.delay = wiring, weight, delay
         self.receptors = receptors_for(target, receptor, weight.limits)
@@ -84,7 +85,7 @@ class Projection:
             last = first + len(sources)
             weights = self.weight.part(first, last).astype(self.network.dtype)
             for each, array in zip(found, (sources, targets, self.delay.part(first, last), weights), strict=True):
-                each.update(np.ascontiguousarray(array))
+                each.update(array.tobytes())
         return hashlib.sha256(b"".join(each.digest() for each in found)).hexdigest()
 
     @property
@@ -102,6 +103,10 @@ class Projection:
         """(synapses,) ms."""
         return self.delay.everything(len(self), self.network.threads) * self.network.dt
 
+    def first_weights(self) -> Any:
+        """(synapses,) weights as they were given or drawn, in the precision of the network."""
+        return everything(self.weight, len(self), self.network.threads).astype(self.network.dtype)
+
     @property
     def weights(self) -> NDArray[np.float64]:
         """(synapses,) a copy; current also for plastic synapses."""
@@ -110,10 +115,6 @@ class Projection:
         if self.runtime is not None:
             return self.runtime.current_weights().astype(np.float64)
         return self.first_weights().astype(np.float64)
-
-    def first_weights(self) -> Any:
-        """(synapses,) weights as they were given or drawn, in the precision of the network."""
-        return everything(self.weight, len(self), self.network.threads).astype(self.network.dtype)
 
     @weights.setter
     def weights(self, given: Any) -> None:

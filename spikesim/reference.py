@@ -238,11 +238,12 @@ class Synapse:
     dt: float
     traces: dict[str, list[float]] = field(default_factory=dict)
     release: Any = None  # short-term rule
+    last: int | None = None  # when a spike was released
     since: int = 0  # when the traces had these values, just after the spikes of that time
 
     def __post_init__(self) -> None:
         if self.release is not None:
-            self.release_state, self.last = self.release.initial(), None
+            self.release_state = self.release.initial()
         if self.rule is not None:
             self.specs, self.p = self.rule.trace_specs(), self.rule.hook_params()
             self.traces = {spec.name: [0.0] * len(spec.taus) for spec in self.specs}

@@ -150,9 +150,9 @@ class ClockEngine:
             traced: Any
             for traced in [*plastic, *events]:
                 steps += traced.traces[t]
-            for p in network.projections:
-                if p.short_term is not None:
-                    steps.append(short_term.operation(p, p.short_term, self, t))
+            for projection in network.projections:
+                if projection.short_term is not None:
+                    steps.append(short_term.operation(projection, projection.short_term, self, t))
             for recorder in network.recorders:
                 steps += recorder.operations(self, t)
             self._operations.append(steps)
