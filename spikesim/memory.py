@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 PROGRAM = 0.25e9  # bytes of Python, its libraries and compiled code, as measured
 PLASTIC, PLACING = 20, 64  # bytes of a plastic synapse beside its weight, and while it is put in its place
+LEAVE = 0.9  # share of what is free that may be taken
 LIMIT = Path("/sys/fs/cgroup/memory.max")  # of a container, on Linux
 
 
@@ -89,13 +90,13 @@ def _synapses(p: Projection, place: int) -> float:
 
 
 def available() -> float:
-    """Bytes of memory that this process may still take."""
+    """Bytes of memory that this process may still take; some are left for the rest of the machine."""
     import psutil
 
-    free = float(psutil.virtual_memory().available)
+    free = LEAVE * psutil.virtual_memory().available
     try:
         limit = LIMIT.read_text().strip()
         used = float(LIMIT.with_name("memory.current").read_text())
     except OSError:
         return free
-    return min(free, float(limit) - used) if limit.isdigit() else free
+    return min(free, LEAVE * (float(limit) - used)) if limit.isdigit() else free

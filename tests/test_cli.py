@@ -109,6 +109,37 @@ def test_run_without_a_seed_draws_prints_and_stores_one(tmp_path):
     assert file_info(path)["seed"] == seed
 
 
+def test_dry_run_tells_what_the_full_microcircuit_needs():
+    """77,169 neurons and 298,880,968 synapses of 6 bytes each."""
+    plan = told("run", "potjans_2014", "--precision", "single", "--threads", 2, "--seed", 1, "--dry-run")
+    assert (plan["neurons"], plan["synapses"]) == (77_169, 298_880_968)
+    assert 1.8 < plan["memory_gb"] < 4.0
+
+
+def test_dry_run_of_what_does_not_fit():
+    result = call("run", "potjans_2014", "--set", "N_scaling=30", "--seed", 1, "--dry-run")
+    assert result.exit_code == 2
+    assert ["fits", "False"] in [line.split() for line in result.stdout.splitlines()]
+    assert result.stderr.startswith("spikesim: potjans_2014 needs ")
+    assert "GB are free" in result.stderr
+
+
+def test_digest_of_the_synapses():
+    digests = {told(*BRUNEL, "--time", 1, "--digest", "--threads", n)["connectivity_sha256"] for n in (1, 2, 3)}
+    assert len(digests) == 1
+    assert "connectivity_sha256" not in told(*BRUNEL, "--time", 1)
+
+
+def test_a_run_that_explodes_is_status_1_and_its_file_whole(tmp_path):
+    result = call(*BRUNEL, "--time", 500, "--max-rate", 1, "--out", tmp_path / "run.h5")
+    assert result.exit_code == 1
+    assert "max_rate = 1 Hz" in result.stderr
+    found = file_info(tmp_path / "run.h5")
+    assert found["duration_ms"] == 100.0
+    assert not found["completed"]
+    assert call(*BRUNEL, "--time", 200, "--max-rate", 0).exit_code == 0
+
+
 def test_info(spike_file):
     about = told("info", spike_file)
     assert about["completed"]
