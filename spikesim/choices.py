@@ -102,7 +102,7 @@ def compiled() -> Any:
                     # float64: exact below 2**53, and an infinite gap (p below 1e-306) cannot overflow
                     pick += np.floor(np.log(uniform_at(draw, stream, k0, k1)) / log_q) + 1.0
                     draw += 1
-                    if not pick < n:
+                    if not pick < n or (found == len(out) and not counting):
                         break
                     if np.int64(pick) != forbidden[row]:
                         if not counting:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from spikesim.population import Population
 
 HIGHEST = 200.0  # expected spikes per step and neuron; beyond it a current is what is meant
+GUIDE = 12  # bits of it that nearly always tell how many spikes there are
 WORDS = 2.0**32  # values that the random number of a step can take
 
 
@@ -45,3 +46,13 @@ class Drive:
         below = np.rint(stats.poisson.cdf(np.arange(most), means[:, None]) * WORDS)
         table = np.clip(below - WORDS / 2 - 1, -WORDS / 2, WORDS / 2 - 1).astype(np.int32)
         return table, np.broadcast_to(row.astype(np.int32), (self.population.n,)).copy()
+
+    @functools.cached_property
+    def guide(self) -> Any:
+        """(2**GUIDE,) int32: the number of spikes for all words that begin with these bits (those of the signed number,
+        the sign turned over); -1 where they do not tell, because a threshold lies among them. For one rate."""
+        table = self.thresholds[0][0].astype(np.int64)
+        first = (np.arange(1 << GUIDE, dtype=np.int64) << (32 - GUIDE)) - (1 << 31)
+        last = first + (1 << (32 - GUIDE)) - 1
+        low, high = (np.searchsorted(table, word, side="left") for word in (first, last))
+        return np.where(low == high, low, -1).astype(np.int32)

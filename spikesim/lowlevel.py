@@ -145,18 +145,17 @@ def _futex(typing, array, index, operation, value):
     return types.void(array, types.intp, types.int64, types.int64), codegen
 
 
-SPINS = 3000  # tries before a waiting thread gives its core to others, some 30 microseconds
-ARRIVED, GENERATION, ASLEEP = 0, 8, 40  # places in `sync`, a cache line apart
+ARRIVED, GENERATION, ASLEEP, SPINS = 0, 8, 40, 48  # places in `sync`, a cache line apart
 _WAIT, _WAKE, _ALL = 128, 129, 1 << 30  # futex operations, of this process only
 
 
 @register_jitable
 def barrier(sync, n_threads):
-    """Wait until all threads are here. Spins briefly, then sleeps until it is woken.
+    """Wait until all threads are here. Tries sync[SPINS] times, then sleeps until it is woken.
 
     On a core that another process wants, too, neither a pure spin nor giving way now and then will do: the spin takes
     the time of the thread that it waits for, and who yields is not asked again before the other's slice is over. Who
-    sleeps is woken at once.
+    sleeps is woken at once. On a core of one's own sleeping takes much longer than waiting for the other thread.
     """
     generation = _atomic_add(sync, GENERATION, 0)
     if _atomic_add(sync, ARRIVED, 1) == n_threads - 1:
@@ -165,10 +164,10 @@ def barrier(sync, n_threads):
         if _FUTEX and _atomic_add(sync, ASLEEP, 0) > 0:
             _futex(sync, GENERATION, _WAKE, _ALL)
         return
-    tries = 0
+    tries, spins = 0, sync[SPINS]
     while _atomic_add(sync, GENERATION, 0) == generation:
         tries += 1
-        if tries > SPINS:
+        if tries > spins:
             if _FUTEX:
                 _atomic_add(sync, ASLEEP, 1)
                 _futex(sync, GENERATION, _WAIT, generation & 0xFFFFFFFF)

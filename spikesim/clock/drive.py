@@ -13,7 +13,7 @@ from spikesim.lowlevel import barrier, call, flush_denormals, restore_denormals
 
 STOP = (16, 24)  # places in `sync` where a thread asks all to stop after this block; even and odd blocks
 INTERRUPT = 32  # place where the host asks thread 0 to stop
-SYNC_LENGTH = 48
+SYNC_LENGTH = 56
 
 
 @functools.cache

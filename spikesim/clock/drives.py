@@ -6,19 +6,21 @@ import functools
 from collections import namedtuple
 from typing import Any
 
-from numba import cfunc, int32, uint32
+from numba import cfunc, int32, int64, uint32
 
 from spikesim.clock.neurons import real
+from spikesim.drive import GUIDE
 from spikesim.jit import cache_for
 from spikesim.lowlevel import OPERATION, at, context
 from spikesim.rng import fill_words
 
 DriveContext = namedtuple(
     "DriveContext",
-    "lo hi n delay words stream key0 key1 thresholds n_rates most row counts weights n_weights inputs "
+    "lo hi n delay words stream key0 key1 thresholds n_rates most guide row counts weights n_weights inputs "
     "input_rows row_bytes",
 )
-BLOCK = 1024  # neurons whose words and counts stay in the nearest cache
+BLOCK = 64  # neurons looked at together
+SIGN = 1 << 31
 
 
 @functools.cache
@@ -40,14 +42,19 @@ def drive_op(dtype: Any, one_rate: bool) -> Any:
             inputs = at(g.inputs + (step % g.input_rows) * g.row_bytes, kind, g.n)[g.lo : g.hi]
             weights = at(g.weights, kind, g.n_weights)
             if one_rate:
+                guide = at(g.guide, int32, 1 << GUIDE)
                 for begin in range(0, n, BLOCK):
                     some, theirs = counts[begin : begin + BLOCK], signed[begin : begin + BLOCK]
+                    unsure = int32(0)
                     for i in range(len(some)):
-                        some[i] = 0
-                    for k in range(g.most):
-                        threshold = thresholds[k]
+                        some[i] = guide[(int64(theirs[i]) + SIGN) >> (32 - GUIDE)]
+                        unsure |= some[i]
+                    if unsure < 0:
                         for i in range(len(some)):
-                            some[i] += int32(theirs[i] > threshold)
+                            if some[i] < 0:
+                                some[i] = 0
+                                while some[i] < g.most and theirs[i] > thresholds[some[i]]:
+                                    some[i] += 1
             else:
                 for i in range(n):
                     k = row[i] * g.most

@@ -9,15 +9,18 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import psutil
 
 from spikesim.clock import delivery, drives, neurons, short_term
 from spikesim.clock.contexts import Context
 from spikesim.clock.drive import INTERRUPT, SYNC_LENGTH, drive, once
 from spikesim.clock.inputs import Inputs
+from spikesim.clock.patience import Patience
 from spikesim.clock.rings import ranges, resized_ring, widened_ring
 from spikesim.clock.static_tables import Share, SparseTable, same_weight, sparse_table
 from spikesim.clock.synapses import EventRuntime, PlasticRuntime
 from spikesim.jit import spent
+from spikesim.lowlevel import SPINS
 from spikesim.rng import key, stream_id
 
 if TYPE_CHECKING:
@@ -159,6 +162,7 @@ class ClockEngine:
         self.functions = [np.array([f for f, _ in ops], dtype=np.int64) for ops in self._operations]
         self.addresses = [np.array([c.address for _, c in ops], dtype=np.int64) for ops in self._operations]
         self.sync = np.zeros(SYNC_LENGTH, dtype=np.int64)
+        self._patience = Patience(crowded=self.n_threads > (psutil.cpu_count() or 1))
         self._drive = drive()
         once()
         self._events: dict[str, Any] = {}
@@ -256,7 +260,8 @@ class ClockEngine:
         context = Context(
             drives.DriveContext, lo=lo, hi=hi, n=p.n_padded, delay=drive_.delay_steps, key0=key0, key1=key1,
             words=np.zeros(p.n_padded, dtype=np.uint32), stream=stream_id("DRIVE", drive_.index),
-            thresholds=thresholds, n_rates=len(thresholds), most=thresholds.shape[1], row=np.resize(row, p.n_padded),
+            thresholds=thresholds, n_rates=len(thresholds), most=thresholds.shape[1],
+            guide=drive_.guide, row=np.resize(row, p.n_padded),
             counts=np.zeros(p.n_padded, dtype=np.int32), weights=drive_.weight, n_weights=len(drive_.weight),
             **self.inputs.fields(thread, p, drive_.receptor),
         )  # fmt: skip
@@ -304,6 +309,7 @@ class ClockEngine:
         """Run the steps first to before last; returns the step reached, which is smaller if a recorder's buffer
         is full or `interrupt` was called. All threads stop at the same step."""
         self.sync[:] = 0
+        self.sync[SPINS] = self._patience.look()
         self.full[:] = 0
         if self._pool is None:
             return self._thread(0, first, last)

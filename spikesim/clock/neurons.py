@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 from numba import cfunc, from_dtype, int32, int64, uint32
+from numba.extending import register_jitable
 
 from spikesim.jit import cache_for, hook
 from spikesim.lowlevel import OPERATION, at, context, load, store
 from spikesim.rng import fill_words, uniform
 
-BLOCK = 64  # neurons looked at together for spikes
+BLOCK, GROUP = 512, 64  # neurons advanced together, and looked at together for spikes
 
 #: One thread's share of a population: neurons lo to hi of n (padded). Rings have `ring` rows, one a step.
 UpdateContext = namedtuple(
@@ -52,6 +53,26 @@ def update_op(model: Any, dtype: Any, uniform_constants: bool) -> Any:
             hook(function)
     with cache_for(model) as cache:
 
+        @register_jitable
+        def fire(g, constants, state, refractory, words, ids, emitted, start, end):
+            """List those of some neurons that spike, and reset them."""
+            c = load(Constants, constants, g.lo * place, g.n_constants)
+            for i in range(start, end):
+                if place:
+                    c = load(Constants, constants, g.lo + i, g.n_constants)
+                s = load(State, state, g.lo + i, g.n)
+                u = uniform(words[i]) if random else 0.5
+                fired = int64(spikes(s, c, u)) if spiking else 0
+                if fired > 0 and (not refracts or refractory[i] == 0):
+                    for _ in range(fired):
+                        ids[emitted] = g.lo + i
+                        emitted += 1
+                    if resets:
+                        store(state, g.lo + i, g.n, reset(s, c))
+                    if refracts:
+                        refractory[i] = int32(c.t_ref_steps) + int32(1)  # the step of the spike counts, too
+            return emitted
+
         @cfunc(OPERATION, cache=cache, error_model="numpy")
         def update(address, step):
             g = context(UpdateContext, address)
@@ -63,54 +84,44 @@ def update_op(model: Any, dtype: Any, uniform_constants: bool) -> Any:
             refractory = at(g.refractory, int32, n)[lo : g.hi]
             words = at(g.words, uint32, n)[lo : g.hi]
             c = load(Constants, constants, lo * place, g.n_constants)
-            if advances:
-                for i in range(count):  # from 0, so that no index can be negative, or the loop would not vectorise
-                    if place:
-                        c = load(Constants, constants, lo + i, g.n_constants)
-                    s = load(State, state, lo + i, n)
-                    x = load(Input, inputs, lo + i, g.stride)
-                    free = True
-                    if refracts:
-                        free = refractory[i] <= 1
-                        refractory[i] = max(refractory[i] - int32(1), int32(0))
-                    store(state, lo + i, n, advance(s, x, c, free))
-                for r in range(n_input):
-                    row = inputs[r * g.stride + lo : r * g.stride + g.hi]
-                    for i in range(count):
-                        row[i] = 0.0
-            if spiking:
-                if random:
-                    fill_words(words, lo, count, step, g.stream, g.key0, g.key1)
-                place_in_ring = step % g.ring
-                ids = at(g.spike_ids, int32, g.ring * g.row_size)
-                first = place_in_ring * g.row_size + g.start
-                emitted = 0
-                for begin in range(0, count, BLOCK):
-                    end = min(begin + BLOCK, count)
-                    if not random:  # one vectorised look tells that nobody in most blocks has reached the threshold
-                        hits = 0
-                        for i in range(end - begin):
-                            if place:
-                                c = load(Constants, constants, lo + begin + i, g.n_constants)
-                            hits += int64(spikes(load(State, state, lo + begin + i, n), c, 0.5))
-                        if hits == 0:
-                            continue
-                    for i in range(begin, end):
+            if random and spiking:
+                fill_words(words, lo, count, step, g.stream, g.key0, g.key1)
+            place_in_ring = step % g.ring
+            ids = at(g.spike_ids, int32, g.ring * g.row_size)
+            emitted = first = place_in_ring * g.row_size + g.start
+            for begin in range(0, count, BLOCK):  # blocks that stay in the nearest cache from one loop to the next
+                size = min(BLOCK, count - begin)
+                if advances:
+                    counters = refractory[begin : begin + size]
+                    for i in range(size):  # from 0, so that no index can be negative, or the loop would not vectorise
                         if place:
-                            c = load(Constants, constants, lo + i, g.n_constants)
-                        s = load(State, state, lo + i, n)
-                        u = uniform(words[i]) if random else 0.5
-                        fired = int64(spikes(s, c, u))
-                        if fired > 0 and (not refracts or refractory[i] == 0):
-                            for _ in range(fired):
-                                ids[first + emitted] = lo + i
-                                emitted += 1
-                            if resets:
-                                store(state, lo + i, n, reset(s, c))
-                            if refracts:
-                                refractory[i] = int32(c.t_ref_steps) + int32(1)  # the step of the spike counts, too
-                at(g.counts, int32, g.ring * g.n_threads)[place_in_ring * g.n_threads + g.thread] = emitted
-                at(g.emitted, int64, 8 * g.n_threads)[8 * g.thread] += emitted
+                            c = load(Constants, constants, lo + begin + i, g.n_constants)
+                        s = load(State, state, lo + begin + i, n)
+                        x = load(Input, inputs, lo + begin + i, g.stride)
+                        free = True
+                        if refracts:
+                            free = counters[i] <= 1
+                            counters[i] = max(counters[i] - int32(1), int32(0))
+                        store(state, lo + begin + i, n, advance(s, x, c, free))
+                    for r in range(n_input):
+                        row = inputs[r * g.stride + lo + begin : r * g.stride + lo + begin + size]
+                        for i in range(size):
+                            row[i] = 0.0
+                if spiking and not random:  # one look tells that nobody in most groups has reached the threshold
+                    for start in range(begin, begin + size, GROUP):
+                        hits = 0
+                        for i in range(min(GROUP, begin + size - start)):
+                            if place:
+                                c = load(Constants, constants, lo + start + i, g.n_constants)
+                            hits += int64(spikes(load(State, state, lo + start + i, n), c, 0.5))
+                        if hits != 0:
+                            end = min(start + GROUP, begin + size)
+                            emitted = fire(g, constants, state, refractory, words, ids, emitted, start, end)
+                elif spiking:
+                    emitted = fire(g, constants, state, refractory, words, ids, emitted, begin, begin + size)
+            if spiking:
+                at(g.counts, int32, g.ring * g.n_threads)[place_in_ring * g.n_threads + g.thread] = emitted - first
+                at(g.emitted, int64, 8 * g.n_threads)[8 * g.thread] += emitted - first
 
     return update
 
