@@ -150,20 +150,25 @@ _WAIT, _WAKE, _ALL = 128, 129, 1 << 30  # futex operations, of this process only
 
 
 @register_jitable
-def barrier(sync, n_threads):
-    """Wait until all threads are here. Tries sync[SPINS] times, then sleeps until it is woken.
-
-    On a core that another process wants, too, neither a pure spin nor giving way now and then will do: the spin takes
-    the time of the thread that it waits for, and who yields is not asked again before the other's slice is over. Who
-    sleeps is woken at once. On a core of one's own sleeping takes much longer than waiting for the other thread.
-    """
+def arrive(sync, n_threads):
+    """Tell the others that this thread is here; gives what `wait` wants."""
     generation = _atomic_add(sync, GENERATION, 0)
     if _atomic_add(sync, ARRIVED, 1) == n_threads - 1:
         _atomic_add(sync, ARRIVED, -n_threads)
         _atomic_add(sync, GENERATION, 1)
         if _FUTEX and _atomic_add(sync, ASLEEP, 0) > 0:
             _futex(sync, GENERATION, _WAKE, _ALL)
-        return
+    return generation
+
+
+@register_jitable
+def wait(sync, generation):
+    """Wait until all threads have arrived. Tries sync[SPINS] times, then sleeps until it is woken.
+
+    On a core that another process wants, too, neither a pure spin nor giving way now and then will do: the spin takes
+    the time of the thread that it waits for, and who yields is not asked again before the other's slice is over. Who
+    sleeps is woken at once. On a core of one's own sleeping takes much longer than waiting for the other thread.
+    """
     tries, spins = 0, sync[SPINS]
     while _atomic_add(sync, GENERATION, 0) == generation:
         tries += 1

@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 
 from spikesim.jit import cache_for
-from spikesim.lowlevel import barrier, call, flush_denormals, restore_denormals
+from spikesim.lowlevel import arrive, call, flush_denormals, restore_denormals, wait
 
 STOP = (16, 24)  # places in `sync` where a thread asks all to stop after this block; even and odd blocks
 INTERRUPT = 32  # place where the host asks thread 0 to stop
@@ -18,36 +18,43 @@ SYNC_LENGTH = 56
 
 @functools.cache
 def drive() -> Any:
-    """Compiled function (functions, contexts, first, last, block, thread, n_threads, sync, full) -> step reached.
+    """Compiled function (functions, contexts, free, first, last, block, thread, n_threads, sync, full) -> step reached.
 
-    Runs the steps from `first` to before `last`. Stops early, all threads at the same step, when a thread's entry
-    of `full` is set (a recorder's buffer has no room for another block) or the host asks for it.
+    Runs the steps from `first` to before `last`. The first `free` operations of a step need no spikes; a thread does
+    them before it waits for the others, so that small differences in pace cost nothing. Stops early, all threads at the
+    same step, in the block after the one in which a thread's entry of `full` was set (a recorder's buffer has no room
+    for two more blocks) or the host asked for it.
     """
     even, odd = STOP
     with cache_for() as cache:
 
         @njit(nogil=True, cache=cache, error_model="numpy")
-        def run(functions, contexts, first, last, block, thread, n_threads, sync, full):
+        def run(functions, contexts, free, first, last, block, thread, n_threads, sync, full):
             before = flush_denormals()
-            step, parity = first, even
-            while step < last:
+            step, parity, arrived, stopping = first, even, -1, False
+            while step < last and not stopping:
                 end = min(last, step + block)
                 for s in range(step, end):
-                    for k in range(len(functions)):
+                    for k in range(free):
+                        call(functions[k], contexts[k], s)
+                    if s == step and arrived >= 0:
+                        wait(sync, arrived)
+                        stopping = sync[even if parity == odd else odd] != 0  # as the last block left it
+                    for k in range(free, len(functions)):
                         call(functions[k], contexts[k], s)
                 step = end
                 if full[thread] != 0 or (thread == 0 and sync[INTERRUPT] != 0):
                     sync[parity] = 1
                 if n_threads > 1:
-                    barrier(sync, n_threads)
-                if sync[parity] != 0:
-                    break
+                    arrived = arrive(sync, n_threads)
+                else:
+                    stopping = sync[parity] != 0
                 parity = odd if parity == even else even
             restore_denormals(before)
             return step
 
         nothing = np.zeros(1, dtype=np.int64)
-        run(nothing[:0], nothing[:0], 0, 0, 1, 0, 1, nothing, nothing)  # compiles it now
+        run(nothing[:0], nothing[:0], 0, 0, 0, 1, 0, 1, nothing, nothing)  # compiles it now
         return run
 
 

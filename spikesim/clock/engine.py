@@ -133,7 +133,7 @@ class ClockEngine:
         for t in range(self.n_threads):
             plastic = [p.runtime for p in network.projections if isinstance(p.runtime, PlasticRuntime)]
             events = [p.runtime for p in network.projections if isinstance(p.runtime, EventRuntime)]
-            steps: Operations = []
+            steps: Operations = [self._drive_operation(drive_, t) for drive_ in network.drives]
             for runtime in plastic:
                 steps += runtime.early[t]
             steps += tables[t]
@@ -144,8 +144,6 @@ class ClockEngine:
                     steps += self._graded_operation(projection, t)
             for runtime in plastic:
                 steps += runtime.delivery[t]
-            for drive_ in network.drives:
-                steps.append(self._drive_operation(drive_, t))
             for p in network.populations:
                 steps += self._update_operation(p, t)
             for runtime in plastic:
@@ -324,6 +322,7 @@ class ClockEngine:
         return self._drive(
             self.functions[t],
             self.addresses[t],
+            len(self.network.drives),
             first,
             last,
             self.block,
