@@ -12,5 +12,6 @@ so a new combination of models compiles nothing that was compiled before. Step k
 5. recorders look.
 
 Each thread owns a range of every population and the synapses onto it; threads meet once per minimum delay. Poisson
-input that is summed per step comes before all, for it needs no spikes and can be done while waiting. Sums are formed in an order that does not depend on the number of threads, hence neither do the bits of the result.
+input that is summed per step comes before all, for it needs no spikes and can be done while waiting. Sums are formed
+in an order that does not depend on the number of threads, hence neither do the bits of the result.
 """

@@ -14,7 +14,7 @@ from spikesim.jit import cache_for, hook
 from spikesim.lowlevel import OPERATION, at, context, load, store
 from spikesim.rng import fill_words, uniform
 
-BLOCK, GROUP = 512, 64  # neurons advanced together, and looked at together for spikes
+BLOCK, GROUP = 1024, 64  # neurons advanced together, and looked at together for spikes
 
 #: One thread's share of a population: neurons lo to hi of n (padded). Rings have `ring` rows, one a step.
 UpdateContext = namedtuple(
@@ -109,12 +109,12 @@ def update_op(model: Any, dtype: Any, uniform_constants: bool) -> Any:
                             row[i] = 0.0
                 if spiking and not random:  # one look tells that nobody in most groups has reached the threshold
                     for start in range(begin, begin + size, GROUP):
-                        hits = 0
+                        hits = False
                         for i in range(min(GROUP, begin + size - start)):
                             if place:
                                 c = load(Constants, constants, lo + start + i, g.n_constants)
-                            hits += int64(spikes(load(State, state, lo + start + i, n), c, 0.5))
-                        if hits != 0:
+                            hits |= spikes(load(State, state, lo + start + i, n), c, 0.5) > 0
+                        if hits:
                             end = min(start + GROUP, begin + size)
                             emitted = fire(g, constants, state, refractory, words, ids, emitted, start, end)
                 elif spiking:
