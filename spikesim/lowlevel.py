@@ -88,6 +88,17 @@ def store(typing, array, column, stride, values):
 
 
 @intrinsic
+def power_of_two(typing, n):
+    """2^n as a float64, for -1022 <= n <= 1023: its exponent, written down."""
+
+    def codegen(ctx, builder, signature, args):
+        biased = builder.add(args[0], ir.Constant(_I64, 1023))
+        return builder.bitcast(builder.shl(biased, ir.Constant(_I64, 52)), ir.DoubleType())
+
+    return types.float64(types.int64), codegen
+
+
+@intrinsic
 def prefetch(typing, array, index):
     """Bring the cache line of `array[index]` nearer; any index is safe, for nothing is read."""
 

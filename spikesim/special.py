@@ -4,7 +4,46 @@ from __future__ import annotations
 
 import math
 
-from numba.extending import register_jitable
+from numba import types
+from numba.extending import overload, register_jitable
+
+from spikesim.lowlevel import power_of_two
+
+_LOG2_E = 1.4426950408889634
+_LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10  # together ln 2, the first in few bits
+# Of the Pade approximant of e^r with numerator and denominator of degree 6: (12 - j)! 6! / (12! j! (6 - j)!)
+_P1, _P2, _P3, _P4, _P5, _P6 = (
+    math.factorial(12 - j) * 720.0 / (math.factorial(12) * math.factorial(j) * math.factorial(6 - j))
+    for j in range(1, 7)
+)
+
+
+def two_to(n):
+    """2^n for a whole number -1022 <= n <= 1023."""
+    return math.ldexp(1.0, n)
+
+
+@overload(two_to)
+def _two_to(n):
+    if isinstance(n, types.Integer):
+        return lambda n: power_of_two(n)
+    return None
+
+
+@register_jitable
+def exp_ratio(x):
+    """(a, b) with a/b = e^-x for x >= 0, to two units in the last place; beyond 708, where it is 3e-308, it stays so.
+
+    Loops that call `math.exp` are not vectorised; those that call this are. And who divides by something else anyway
+    need not divide twice. e^-x = 2^-n e^r with |r| <= ln(2)/2, where the Pade approximant of e^r is exact to 1e-18.
+    """
+    y = min(x, 708.0)
+    n = int(y * _LOG2_E + 0.5)
+    r = n * _LN2_HIGH - y + n * _LN2_LOW
+    square = r * r
+    even = 1.0 + square * (_P2 + square * (_P4 + square * _P6))
+    odd = r * (_P1 + square * (_P3 + square * _P5))
+    return (even + odd) * two_to(-n), even - odd
 
 
 @register_jitable

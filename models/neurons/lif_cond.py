@@ -1,11 +1,10 @@
 """Leaky integrate-and-fire neuron with exponential synaptic conductances (NEST's iaf_cond_exp)."""
 
-import math
-
 import numpy as np
 
 from spikesim.models.neurons.lif import check_membrane
 from spikesim.neuron import Neuron
+from spikesim.special import exp_ratio
 
 
 class LIFCond(Neuron):
@@ -52,8 +51,9 @@ class LIFCond(Neuron):
     @staticmethod
     def advance(s, x, c, free):
         g = c.g_L + s.g_ex + s.g_in
-        V_inf = (c.g_L * c.E_L + s.g_ex * c.E_ex + s.g_in * c.E_in + c.I_e + s.I_stim) / g
-        V_m = V_inf + (s.V_m - V_inf) * math.exp(-g * c.h_over_C)
+        current = c.g_L * c.E_L + s.g_ex * c.E_ex + s.g_in * c.E_in + c.I_e + s.I_stim
+        a, b = exp_ratio(g * c.h_over_C)  # V_inf + (V_m - V_inf) a/b with V_inf = current/g, over one fraction bar
+        V_m = (current * (b - a) + s.V_m * g * a) / (g * b)
         return (
             V_m if free else s.V_m,
             s.g_ex * c.P_ex + x.excitatory,

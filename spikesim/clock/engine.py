@@ -279,6 +279,12 @@ class ClockEngine:
         return {"n": population.n_padded, "state": population.arrays["state"], "constants": population.constants,
                 "n_constants": population.constants.shape[1]}  # fmt: skip
 
+    def _used(self, population: Population) -> int:
+        """A bit for each receptor of the population that something ends on."""
+        ends = [r for p in self.network.projections if p.target is population for r in p.receptors]
+        ends += [drive_.receptor for drive_ in self.network.drives if drive_.population is population]
+        return sum(1 << receptor for receptor in set(ends))
+
     def _update_operation(self, population: Population, thread: int) -> Operations:
         model, kind, dtype = population.model, self._kind(population), self.network.dtype
         uniform = population.constants.shape[1] == 1
@@ -295,7 +301,7 @@ class ClockEngine:
             return [(neurons.replay_op().address, context)]
         inputs = self.inputs.fields(thread, population) if model.receptors else self.inputs.none()
         context = Context(
-            neurons.UpdateContext, lo=lo, hi=hi, stride=self.inputs.strides[thread],
+            neurons.UpdateContext, lo=lo, hi=hi, stride=self.inputs.strides[thread], used=self._used(population),
             refractory=population.arrays["refractory"], emitted=population.emitted, **inputs,
             **self._state(population), **self._random(population), **self.own_spikes(population, thread),
         )  # fmt: skip

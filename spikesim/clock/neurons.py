@@ -19,7 +19,7 @@ BLOCK, GROUP = 1024, 64  # neurons advanced together, and looked at together for
 #: One thread's share of a population: neurons lo to hi of n (padded). Rings have `ring` rows, one a step.
 UpdateContext = namedtuple(
     "UpdateContext",
-    "lo hi n state constants n_constants inputs input_rows row_bytes stride refractory words stream key0 key1 "
+    "lo hi n state constants n_constants inputs input_rows row_bytes stride used refractory words stream key0 key1 "
     "ring spike_ids row_size start counts n_threads thread emitted",
 )
 ReplayContext = namedtuple(
@@ -104,6 +104,8 @@ def update_op(model: Any, dtype: Any, uniform_constants: bool) -> Any:
                             counters[i] = max(counters[i] - int32(1), int32(0))
                         store(state, lo + begin + i, n, advance(s, x, c, free))
                     for r in range(n_input):
+                        if not g.used >> r & 1:
+                            continue  # nothing ever arrives there
                         row = inputs[r * g.stride + lo + begin : r * g.stride + lo + begin + size]
                         for i in range(size):
                             row[i] = 0.0
