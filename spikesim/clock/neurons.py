@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numba import cfunc, from_dtype, int32, int64, uint32
-from numba.extending import register_jitable
 
 from spikesim.jit import cache_for, hook
 from spikesim.lowlevel import OPERATION, at, context, load, store
@@ -53,26 +52,6 @@ def update_op(model: Any, dtype: Any, uniform_constants: bool) -> Any:
             hook(function)
     with cache_for(model) as cache:
 
-        @register_jitable
-        def fire(g, constants, state, refractory, words, ids, emitted, start, end):
-            """List those of some neurons that spike, and reset them."""
-            c = load(Constants, constants, g.lo * place, g.n_constants)
-            for i in range(start, end):
-                if place:
-                    c = load(Constants, constants, g.lo + i, g.n_constants)
-                s = load(State, state, g.lo + i, g.n)
-                u = uniform(words[i]) if random else 0.5
-                fired = int64(spikes(s, c, u)) if spiking else 0
-                if fired > 0 and (not refracts or refractory[i] == 0):
-                    for _ in range(fired):
-                        ids[emitted] = g.lo + i
-                        emitted += 1
-                    if resets:
-                        store(state, g.lo + i, g.n, reset(s, c))
-                    if refracts:
-                        refractory[i] = int32(c.t_ref_steps) + int32(1)  # the step of the spike counts, too
-            return emitted
-
         @cfunc(OPERATION, cache=cache, error_model="numpy")
         def update(address, step):
             g = context(UpdateContext, address)
@@ -109,18 +88,31 @@ def update_op(model: Any, dtype: Any, uniform_constants: bool) -> Any:
                         row = inputs[r * g.stride + lo + begin : r * g.stride + lo + begin + size]
                         for i in range(size):
                             row[i] = 0.0
-                if spiking and not random:  # one look tells that nobody in most groups has reached the threshold
-                    for start in range(begin, begin + size, GROUP):
+                if not spiking:
+                    continue
+                for start in range(begin, begin + size, GROUP):
+                    end = min(start + GROUP, begin + size)
+                    if not random:  # one look tells that nobody in most groups has reached the threshold
                         hits = False
-                        for i in range(min(GROUP, begin + size - start)):
+                        for i in range(end - start):
                             if place:
                                 c = load(Constants, constants, lo + start + i, g.n_constants)
                             hits |= spikes(load(State, state, lo + start + i, n), c, 0.5) > 0
-                        if hits:
-                            end = min(start + GROUP, begin + size)
-                            emitted = fire(g, constants, state, refractory, words, ids, emitted, start, end)
-                elif spiking:
-                    emitted = fire(g, constants, state, refractory, words, ids, emitted, begin, begin + size)
+                        if not hits:
+                            continue
+                    for i in range(start, end):
+                        if place:
+                            c = load(Constants, constants, lo + i, g.n_constants)
+                        s = load(State, state, lo + i, n)
+                        fired = int64(spikes(s, c, uniform(words[i]) if random else 0.5))
+                        if fired > 0 and (not refracts or refractory[i] == 0):
+                            for _ in range(fired):
+                                ids[emitted] = lo + i
+                                emitted += 1
+                            if resets:
+                                store(state, lo + i, n, reset(s, c))
+                            if refracts:
+                                refractory[i] = int32(c.t_ref_steps) + int32(1)  # the step of the spike counts, too
             if spiking:
                 at(g.counts, int32, g.ring * g.n_threads)[place_in_ring * g.n_threads + g.thread] = emitted - first
                 at(g.emitted, int64, 8 * g.n_threads)[8 * g.thread] += emitted - first
