@@ -47,17 +47,18 @@ def peers() -> list[str]:
         "to be the same are in [docs/results](docs/results); how to run them is told in",
         "[docs/benchmarks.md](docs/benchmarks.md):",
         "",
-        "| network | threads | precision | spikesim | NEST | ratio |",
-        "|---|---:|---|---:|---:|---:|",
+        "| network | threads | precision | spikesim | NEST | ratio | Brian 2 | ratio |",
+        "|---|---:|---|---:|---:|---:|---:|---:|",
     ]
     for path in sorted((ROOT / "docs/results").glob("bench_*.json")):
         found = json.loads(path.read_text(encoding="utf-8"))
         name = path.stem.removeprefix("bench_").rpartition("_threads")[0].replace("_", " ")
-        nest = found["peers"]["nest"]["realtime_factor"]
-        lines.append(
-            f"| [{name}](docs/results/{path.name}) | {found['threads']} | {found['precision']} | "
-            f"{found['realtime_factor']:.2f} | {nest:.2f} | {found['ratio']['nest']:.1f} |"
-        )
+        cells = [f"[{name}](docs/results/{path.name})", found["threads"], found["precision"]]
+        cells.append(f"{found['realtime_factor']:.3g}")
+        for peer in ("nest", "brian2"):
+            ratio = found["ratio"].get(peer)
+            cells += ["", ""] if ratio is None else [f"{found['peers'][peer]['realtime_factor']:.3g}", f"{ratio:.1f}"]
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
     return lines
 
 
