@@ -40,12 +40,14 @@ with job.timed("build"):
             outside = nest.Create("poisson_generator", params={"rate": indegree * p.K_scaling * p.bg_rate})
             nest.Connect(outside, group, syn_spec={"weight": p.weight_ext, "delay": p.delay_ex})
     for i, target in enumerate(groups.values()):
+        nest.CopyModel("static_synapse", f"static_{i}")  # one model holds no more than 2**27 synapses of a thread
         for j, source in enumerate(groups.values()):
             if not p.synapses[i][j]:
                 continue
             mean = p.weights[i][j]
             delay, low, high = (p.delay_ex, 0.0, math.inf) if mean > 0 else (p.delay_in, -math.inf, 0.0)
             synapse = {
+                "synapse_model": f"static_{i}",
                 "weight": around(mean, p.PSP_rel_sd, low, high),
                 "delay": around(delay, p.delay_rel_sd, p.dt / 2, math.inf),
             }
