@@ -16,7 +16,7 @@ from spikesim.projection import Projection
 from spikesim.receptors import check_receptor, receptors_for
 from spikesim.rng import Stream
 from spikesim.short_term import ShortTermRule
-from spikesim.values import Drawn, Values, everything, extent, values
+from spikesim.values import Drawn, Values, extent, values
 
 if TYPE_CHECKING:
     from spikesim.network import Network
@@ -66,7 +66,7 @@ def make_projection(
         check_plastic_weights(projection, weights)
     if dense:
         matrix = np.zeros((pre.n, post.n_padded), dtype=network.dtype)
-        matrix[:, : post.n] = everything(weights, len(projection), network.threads).reshape(pre.n, post.n)
+        matrix[:, : post.n] = projection.first_weights().reshape(pre.n, post.n)
         projection.arrays["weights"] = matrix
     return projection
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from spikesim.errors import SpikesimError
+from spikesim.parallel import filled
 from spikesim.rng import FINEST
-from spikesim.values import PIECE, Drawn, Same, Values, extent, values
+from spikesim.values import Drawn, Same, Values, extent, values
 
 Array = np.ndarray
 LONGEST = 10**6  # steps: every spike is kept for as long as the longest delay
@@ -44,9 +45,7 @@ class Delays:
 
     def everything(self, n: int, threads: int) -> Array:
         """(n,) int32 steps of all synapses."""
-        if self.alike:
-            return np.full(n, self.shortest, np.int32)
-        return np.concatenate([self.part(a, min(a + PIECE, n)) for a in range(0, n, PIECE)] or [np.empty(0, np.int32)])
+        return filled(self.part, n, np.int32, threads)
 
     @functools.cached_property
     def _table(self) -> tuple[Array, Array] | None:

@@ -1,5 +1,5 @@
-"""Five things numba does not offer: calling by address, arrays at an address, rows as records, a barrier,
-and flushing denormal numbers to zero. Every intrinsic of the project lives here.
+"""What numba does not offer: calling by address, arrays at an address, rows as records, prefetching, powers of two, a
+barrier, and flushing denormal numbers to zero. Every intrinsic of the project lives here.
 
 Records. State is kept as one array of shape (variables, neurons), so that loops over neurons vectorise;
 `load` reads one column of it as a named tuple, which is what the hooks of models see, and `store` writes one.

@@ -46,7 +46,7 @@ class Estimate:
 
     @property
     def fits(self) -> bool:
-        return self.bytes - PROGRAM <= self.available
+        return self.neuron_bytes + self.synapse_bytes <= self.available  # the program is there already
 
     def check(self, name: str) -> None:
         """Raise SpikesimError unless it fits."""
@@ -60,10 +60,9 @@ class Estimate:
 
 def estimate(network: Network) -> Estimate:
     """What the network will need when it runs. Makes no synapse."""
-    networks_slots = sum(p.n_padded for p in network.populations) * max(
-        [1, *(len(p.model.receptors) for p in network.populations)]
-    )
-    place = 2 if networks_slots / network.threads <= 1 << 16 else 4
+    receptors = max([1, *(len(p.model.receptors) for p in network.populations)])
+    places = sum(p.n_padded for p in network.populations) * receptors / network.threads
+    place = 2 if places <= 1 << 16 else 4
     return Estimate(
         neurons=sum(p.n for p in network.populations),
         synapses=sum(p.expected for p in network.projections),
@@ -75,7 +74,10 @@ def estimate(network: Network) -> Estimate:
 
 def _neurons(network: Network) -> float:
     longest = max([1, *(p.delay.longest for p in network.projections)])
+    number = np.dtype(network.dtype).itemsize
     rings = sum(4.0 * (longest + 64) * p.n_padded * p.model.max_spikes for p in network.populations)
+    rings += sum(float(number) * (longest + 64) * p.source.n_padded * p.source.model.max_spikes
+                 for p in network.projections if p.short_term is not None)  # fmt: skip
     return rings + sum(sum(a.nbytes for a in p.arrays.values()) for p in network.populations)
 
 

@@ -362,7 +362,7 @@ class Network:
             array[...] = state["arrays"][name]
         self.step = state["step"]
         for projection, weight in zip(self.projections, state["weights"], strict=True):
-            if projection.weight is not weight and not projection.plastic and not projection.dense:
+            if projection.weight is not weight:  # it was set since then, and its sign may select another receptor
                 projection.weight = weight
                 self.changed()
         for recorder in self.recorders:

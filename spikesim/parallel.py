@@ -6,7 +6,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import numpy as np
+
 MUCH = 10**5  # numbers that are worth a thread
+PIECE = 1 << 17  # numbers made at a time: they stay in the cache
 
 
 def cuts(n: int, parts: int) -> list[tuple[int, int]]:
@@ -28,3 +31,15 @@ def shared_out(work: Callable[[int, int], Any], n: int, threads: int, load: floa
         return [work(0, n)]
     with ThreadPoolExecutor(threads) as pool:
         return [future.result() for future in [pool.submit(work, *cut) for cut in cuts(n, threads)]]
+
+
+def filled(part: Callable[[int, int], Any], n: int, dtype: Any, threads: int) -> np.ndarray:
+    """(n,) array of `dtype` of which `part(a, b)` gives the numbers a to before b, made by several threads."""
+    out = np.empty(n, dtype)
+
+    def make(begin: int, end: int) -> None:
+        for a, b in pieces(begin, end, PIECE):
+            out[a:b] = part(a, b)
+
+    shared_out(make, n, threads)
+    return out

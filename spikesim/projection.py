@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from spikesim.distributions import is_number
 from spikesim.errors import SpikesimError
+from spikesim.parallel import filled
 from spikesim.receptors import receptors_for
 from spikesim.short_term import ShortTermRule
-from spikesim.values import Given, Same, Values, everything
+from spikesim.values import Given, Same, Values
 from spikesim.wiring import Listed
 
 if TYPE_CHECKING:
@@ -50,7 +51,6 @@ class Projection:
         self.rule: Rule | None = None if isinstance(rule, ShortTermRule) else rule
         self.dendritic_delay_fraction, self.receptor = dendritic_delay_fraction, receptor
         self.wiring, self.weight, self.delay = wiring, weight, delay
-        self.receptors = receptors_for(target, receptor, weight.limits)
         self.arrays: dict[str, Any] = {}  # what changes while the network runs
         self.runtime: Any = None  # what the engine keeps for a plastic projection
 
@@ -62,6 +62,11 @@ class Projection:
     @property
     def plastic(self) -> bool:
         return self.rule is not None
+
+    @property
+    def receptors(self) -> tuple[int, int]:
+        """The numbers of the target's receptors that weights >= 0 and those < 0 end on."""
+        return receptors_for(self.target, self.receptor, self.weight.limits)
 
     def __len__(self) -> int:
         return self.source.n * self.target.n if self.wiring is None else self.wiring.n
@@ -76,7 +81,7 @@ class Projection:
         if self.wiring is None:
             ids = np.arange(self.source.n, dtype=np.int32), np.arange(self.target.n, dtype=np.int32)
             return np.repeat(ids[0], self.target.n), np.tile(ids[1], self.source.n)
-        return self.wiring.everything(self.network.threads)
+        return self.wiring.everything()
 
     def digest(self) -> str:
         """sha256 of its synapses: both ends, delay and weight as they were made. Does not depend on threads."""
@@ -105,7 +110,7 @@ class Projection:
 
     def first_weights(self) -> Any:
         """(synapses,) weights as they were given or drawn, in the precision of the network."""
-        return everything(self.weight, len(self), self.network.threads).astype(self.network.dtype)
+        return filled(self.weight.part, len(self), self.network.dtype, self.network.threads)
 
     @property
     def weights(self) -> NDArray[np.float64]:
@@ -127,13 +132,12 @@ class Projection:
         elif self.wiring is None and receptors[0] != receptors[1]:
             raise SpikesimError(f"{self!r}: a weight matrix has one receptor, so weights of one sign; give a receptor.")
         if self.wiring is not None and self.runtime is not None:
-            self.runtime.set_weights(everything(weight, len(self), 1))
+            self.runtime.set_weights(weight.part(0, len(self)))
         elif self.wiring is None:
-            values = everything(weight, len(self), 1).reshape(self.source.n, self.target.n)
-            self.arrays["weights"][:, : self.target.n] = values
+            self.arrays["weights"][:, : self.target.n] = weight.part(0, len(self)).reshape(self.source.n, self.target.n)
         if receptors != self.receptors or not (self.wiring is None or self.plastic):
             self.network.changed()
-        self.weight, self.receptors = weight, receptors  # the sign of the weights selects the receptor
+        self.weight = weight
 
     def _checked(self, given: Any) -> Values:
         if is_number(given) and np.isfinite(given):

@@ -63,6 +63,7 @@ class SpikeRecorder(Recorder):
         if thread == 0:
             self._buffers, self._filled = [], np.zeros(engine.n_threads, dtype=np.int64)
         lo, hi = engine.ranges[self.population.index][thread]
+        # A run goes on for one more block after a buffer has said that it is full.
         room = (hi - lo) * self.population.model.max_spikes * 2 * engine.block
         steps, ids = np.empty(room + SPARE, dtype=np.int64), np.empty(room + SPARE, dtype=np.int32)
         self._buffers.append((steps, ids))

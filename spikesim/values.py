@@ -13,11 +13,10 @@ import numpy as np
 
 from spikesim.distributions import is_number, numbers
 from spikesim.errors import SpikesimError
-from spikesim.parallel import pieces, shared_out
+from spikesim.parallel import PIECE, pieces, shared_out
 from spikesim.rng import Stream
 
 Array = np.ndarray
-PIECE = 1 << 17  # numbers drawn at a time when they are only looked at
 FIRST, LAST = 2.0**-53, 1.0 - 2.0**-53  # the least and the greatest number that a stream has
 
 
@@ -90,15 +89,3 @@ def extent(found: Values, n: int, threads: int) -> tuple[float, float]:
 
     lows, highs = zip(*shared_out(look, n, threads), strict=True)
     return min(lows), max(highs)
-
-
-def everything(found: Values, n: int, threads: int) -> Array:
-    """(n,) float64: all values, made by several threads."""
-    out = np.empty(n)
-
-    def make(begin: int, end: int) -> None:
-        for a, b in pieces(begin, end, PIECE):
-            out[a:b] = found.part(a, b)
-
-    shared_out(make, n, threads)
-    return out

@@ -41,12 +41,9 @@ class Wiring:
         among them."""
         raise NotImplementedError
 
-    def everything(self, threads: int = 1) -> tuple[Ids, Ids]:
+    def everything(self) -> tuple[Ids, Ids]:
         """(sources, targets) of all synapses."""
-        sources, targets = np.empty(self.n, np.int32), np.empty(self.n, np.int32)
-        for first, i, j in self.chunks(0, 1 << 40):
-            sources[first : first + len(i)], targets[first : first + len(i)] = i, j
-        return sources, targets
+        raise NotImplementedError
 
 
 class Listed(Wiring):
@@ -64,7 +61,7 @@ class Listed(Wiring):
         for a, b in pieces(0, self.n, CHUNK):
             yield a, self.sources[a:b], self.targets[a:b]
 
-    def everything(self, threads: int = 1) -> tuple[Ids, Ids]:
+    def everything(self) -> tuple[Ids, Ids]:
         return self.sources, self.targets
 
 
@@ -110,9 +107,29 @@ class _ByNeuron(Wiring):
                 yield int(firsts[begin]), own, self.partners(begin, stop)
             begin = stop
 
+    @staticmethod
+    def _oriented(own: Ids, partners: Ids) -> tuple[Ids, Ids]:
+        """(sources, targets) of the neurons themselves and their partners."""
+        raise NotImplementedError
+
+    def everything(self) -> tuple[Ids, Ids]:
+        own, partners = np.empty(self.n, np.int32), np.empty(self.n, np.int32)
+
+        def make(begin: int, end: int) -> None:
+            begin, end = (int(np.searchsorted(self.firsts, at)) for at in (begin, end))
+            for first, neurons, theirs in self._pieces(begin, end):
+                own[first : first + len(neurons)], partners[first : first + len(neurons)] = neurons, theirs
+
+        shared_out(make, self.n, self.threads)
+        return self._oriented(own, partners)
+
 
 class BySource(_ByNeuron):
     """Every source draws its targets."""
+
+    @staticmethod
+    def _oriented(own: Ids, partners: Ids) -> tuple[Ids, Ids]:
+        return own, partners
 
     def chunks(self, lo: int, hi: int) -> Iterator[Chunk]:
         yield from self._pieces(0, len(self.neurons))
@@ -121,6 +138,10 @@ class BySource(_ByNeuron):
 class ByTarget(_ByNeuron):
     """Every target draws its sources."""
 
+    @staticmethod
+    def _oriented(own: Ids, partners: Ids) -> tuple[Ids, Ids]:
+        return partners, own
+
     def chunks(self, lo: int, hi: int) -> Iterator[Chunk]:
         within = np.zeros(len(self.neurons) + 2, bool)
         within[1:-1] = (self.neurons >= lo) & (self.neurons < hi)
@@ -128,14 +149,3 @@ class ByTarget(_ByNeuron):
         for begin, end in zip(edges[::2], edges[1::2], strict=True):
             for first, targets, sources in self._pieces(begin, end):
                 yield first, sources, targets
-
-    def everything(self, threads: int = 1) -> tuple[Ids, Ids]:
-        sources, targets = np.empty(self.n, np.int32), np.empty(self.n, np.int32)
-
-        def make(begin: int, end: int) -> None:
-            begin, end = (int(np.searchsorted(self.firsts, at)) for at in (begin, end))
-            for first, own, partners in self._pieces(begin, end):
-                targets[first : first + len(own)], sources[first : first + len(own)] = own, partners
-
-        shared_out(make, self.n, threads)
-        return sources, targets

@@ -32,9 +32,9 @@ def prepare(projection: Projection, rule: ShortTermRule) -> None:
     """Give the projection the arrays that the rule needs, unless it has them."""
     arrays, network, source = projection.arrays, projection.network, projection.source
     if "short_term/last" not in arrays:
-        arrays["short_term/state"] = np.zeros((len(rule.state), source.n_padded), dtype=network.dtype)
-        arrays["short_term/state"][:] = np.array(rule.initial())[:, None]
-        arrays["short_term/last"] = np.full(source.n_padded, NEVER, dtype=np.int64)
+        arrays["short_term/state"] = np.empty((len(rule.state), source.n_padded), dtype=network.dtype)
+        arrays["short_term/last"] = np.empty(source.n_padded, dtype=np.int64)
+        reset(projection, rule)
 
 
 def lay_out(projection: Projection, engine: ClockEngine) -> None:

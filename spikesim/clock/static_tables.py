@@ -104,15 +104,22 @@ def _columns(shares: list[Share], shortest: int, longest: int, width: int) -> ND
     """The column (bucket * width + place in it) of each delay from the shortest on; -1 where there is no such delay.
     Buckets begin at the shortest delay of all threads, so that sums are formed in one order whoever forms them."""
     n_buckets = -(-(longest - shortest + 1) // width)
-    if n_buckets * width <= FEW:
-        return np.arange(n_buckets * width)
+    column = np.arange(n_buckets * width)
+    if len(column) <= FEW:
+        return column
     used = np.zeros(n_buckets, dtype=bool)
+    used[0] = True  # something has to be there
     for share in shares:
         for _, _, steps, _ in share.chunks(weights=False):
             used[(steps - shortest) // width] = True
-    used[0] = True  # something has to be there
-    places = np.where(used, np.cumsum(used) - 1, -1)
-    return np.where(np.repeat(used, width), width * np.repeat(places, width) + np.tile(np.arange(width), n_buckets), -1)
+    return _without(~used, column, width)
+
+
+def _without(empty: NDArray[np.bool_], column: NDArray[np.int64], width: int) -> NDArray[np.int64]:
+    """The columns when some buckets are left out."""
+    bucket, place = np.divmod(column, width)
+    moved = (np.cumsum(~empty) - 1)[bucket] * width + place
+    return np.where((column < 0) | empty[bucket], -1, moved)
 
 
 def _without_empty_buckets(begins: Any, column: Any, n_columns: int, width: int) -> tuple[Any, Any, int]:
@@ -120,12 +127,9 @@ def _without_empty_buckets(begins: Any, column: Any, n_columns: int, width: int)
     used = counts.any(axis=(0, 2))
     if used.all() or not used.any():
         return begins, column, n_columns
-    places = np.where(used, np.cumsum(used) - 1, -1)
-    there = (column >= 0) & (places[column // width] >= 0)
-    column = np.where(there, width * places[column // width] + column % width, -1)
     fewer = np.zeros(len(counts) * used.sum() * width + 2, dtype=begins.dtype)
     fewer[2:] = counts[:, used].ravel()
-    return fewer, column, int(used.sum()) * width
+    return fewer, _without(~used, column, width), int(used.sum()) * width
 
 
 @functools.cache

@@ -181,3 +181,24 @@ def test_digests_tell_networks_apart():
 
     assert digest() == digest()
     assert len({digest(), digest(seed=2), digest(weight=1.0), digest(delay=DT), digest(delay=2 * DT)}) == 5
+
+
+@pytest.mark.parametrize("rule", [ss.FixedIndegree(5), ss.AllToAll()], ids=repr)
+def test_restoring_brings_back_the_receptor_that_the_sign_selects(rule):
+    net = ss.Network(dt=DT, seed=3)
+    source = net.add(PoissonSource(rate=100.0), 20)
+    target = net.add(LIF(), 10)
+    synapses = net.connect(source, target, rule, weight=150.0, delay=1.5)
+    potential = net.record(target, "V_m")
+    net.run(20.0)
+    state = net.store()
+    net.run(30.0)
+    expected = potential.values.copy()
+    net.restore(state)
+    synapses.weights = -150.0
+    net.run(30.0)
+    assert (potential.values[-1] < expected[-1]).all()
+    net.restore(state)
+    net.run(30.0)
+    assert synapses.weights.tolist() == [150.0] * len(synapses)
+    np.testing.assert_array_equal(potential.values, expected)

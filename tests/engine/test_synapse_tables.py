@@ -12,8 +12,9 @@ from spikesim.clock.rings import ranges
 from spikesim.clock.static_tables import Share, sparse_table
 from spikesim.delays import delays
 from spikesim.models.neurons import LIF, LIFCond
+from spikesim.parallel import filled
 from spikesim.rng import Stream
-from spikesim.values import everything, extent, values
+from spikesim.values import extent, values
 
 DT = 0.1
 
@@ -153,7 +154,7 @@ def test_drawn_values_and_their_extent(threads):
     n = 150_001
     drawn = values(ss.Normal(3.0, 1.0), Stream(1, "WEIGHT"), lambda: n, "weight")
     expected = ss.Normal(3.0, 1.0).sample(Stream(1, "WEIGHT"), n)
-    np.testing.assert_array_equal(everything(drawn, n, threads), expected)
+    np.testing.assert_array_equal(filled(drawn.part, n, np.float64, threads), expected)
     assert extent(drawn, n, threads) == (expected.min(), expected.max())
     assert drawn.limits[0] < expected.min() < expected.max() < drawn.limits[1]
 
