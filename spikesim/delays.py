@@ -31,7 +31,7 @@ class Delays:
         self.alike = isinstance(ms, Same) or self.shortest == self.longest
 
     def _steps(self, ms: Array) -> Array:
-        return np.rint(ms / self.dt).astype(np.int64)
+        return np.maximum(np.rint(ms / self.dt), 1.0).astype(np.int64)
 
     def part(self, a: int, b: int) -> Array:
         """(b - a,) int32 steps of the synapses a to before b, or (1,) where all are alike."""
@@ -87,12 +87,13 @@ def _lookup() -> Any:
 
 
 def delays(given: Any, stream: Any, dt: float, n: Any, threads: int, label: str) -> Delays:
-    """`given` (ms), a number, an array or a distribution, as delays of at least one step; `n` counts the synapses.
+    """`given` (ms), a number, an array or a distribution, as delays of at least one step; `n` counts the synapses. What
+    is drawn may be as short as half a step, which is rounded up.
 
     Raises SpikesimError, naming `label`, for delays that are too short or too long.
     """
     ms = values(given, stream, n, f"{label}: delay")
-    least = dt * (1.0 - 1e-9)
+    least = dt * (0.5 if isinstance(ms, Drawn) else 1.0) * (1.0 - 1e-9)
     shortest, longest = ms.limits
     if (shortest < least or longest > LONGEST * dt) and isinstance(ms, Drawn):
         shortest, longest = extent(ms, n(), threads)  # what may be drawn need not be
@@ -100,7 +101,7 @@ def delays(given: Any, stream: Any, dt: float, n: Any, threads: int, label: str)
     if shortest < least:
         raise SpikesimError(
             f"{label}: a delay of {shortest:g} ms is shorter than one step of dt = {dt:g} ms; "
-            "give dt or more (TruncatedNormal has a lower limit)."
+            "give dt or more (dt / 2 where delays are drawn; TruncatedNormal has a lower limit)."
         )
     if longest > LONGEST * dt:
         raise SpikesimError(f"{label}: a delay of {longest:g} ms is longer than {LONGEST} steps.")

@@ -48,10 +48,10 @@ class Potjans2014(NetworkModel):
     """Four cortical layers below 1 mm^2, each an excitatory and an inhibitory population (Potjans & Diesmann 2014).
 
     77,169 neurons and 298,880,968 synapses at full scale, drawn with replacement between populations that are
-    connected with the published probabilities. Weights and delays are Gaussian, cut so that weights keep their sign
-    and delays last a step or more; synapses from L4E to L23E are twice as strong as other excitatory ones. The
-    background is Poisson input of its own for each neuron, bg_rate Hz at each of its background synapses, or
-    (`drive=dc`) a constant current of the same mean.
+    connected with the published probabilities. Weights and delays are Gaussian, weights cut so that they keep their
+    sign and delays at half a step, from where they round to a step; synapses from L4E to L23E are twice as strong as
+    other excitatory ones. The background is Poisson input of its own for each neuron, bg_rate Hz at each of its
+    background synapses, or (`drive=dc`) a constant current of the same mean.
 
     `N_scaling` is a factor on the numbers of neurons with the in-degrees kept, `K_scaling` one on the in-degrees;
     `scale` sets those of the two that are not given themselves. With K_scaling below 1 weights grow by
@@ -166,4 +166,4 @@ class Potjans2014(NetworkModel):
 
     def _delay(self, weight):
         mean = self.delay_ex if weight > 0 else self.delay_in
-        return ss.TruncatedNormal(mean, mean * self.delay_rel_sd, low=self.dt)
+        return ss.TruncatedNormal(mean, mean * self.delay_rel_sd, low=self.dt / 2)  # and then rounded

@@ -289,6 +289,7 @@ WEIGHTS = [
 DELAYS = [
     (ss.Normal(4.0, 0.5), stats.norm(4.0, 0.5)),
     (ss.TruncatedNormal(1.5, 0.75, low=0.1), stats.truncnorm(-1.4 / 0.75, np.inf, 1.5, 0.75)),
+    (ss.TruncatedNormal(0.75, 0.375, low=0.05), stats.truncnorm(-0.7 / 0.375, np.inf, 0.75, 0.375)),
     (ss.Uniform(0.1, 3.04), stats.uniform(0.1, 2.94)),
     (ss.Lognormal(1.0, 0.4), stats.lognorm(0.4, scale=math.e)),
 ]
