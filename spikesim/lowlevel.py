@@ -232,3 +232,62 @@ def _mxcsr(builder, direction, slot):
     kind = ir.FunctionType(ir.VoidType(), [byte])
     function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.x86.sse.{direction}mxcsr")
     builder.call(function, [builder.bitcast(slot, byte)])
+
+
+# Loops that read at places which they look up, such as `a[slots[k]]`, and write elsewhere: nothing but the word of the
+# programmer tells the compiler that what is written is never read so, and that it may work on several at once.
+# In such a loop `looked_up` reads what it does not write, `own` reads what it writes, and `put` writes.
+
+
+def _marked(builder, instruction, kind):
+    """Mark an access as one of those that are written ("alias.scope"), or apart from them ("noalias")."""
+    domain = builder.module.add_metadata(["spikesim"])
+    scope = builder.module.add_metadata(["written", domain])
+    instruction.set_metadata(kind, builder.module.add_metadata([scope]))
+    return instruction
+
+
+def _reader(kind):
+    def typer(typing, array, index):
+        def codegen(ctx, builder, signature, args):
+            data = ctx.make_array(signature.args[0])(ctx, builder, args[0]).data
+            return _marked(builder, builder.load(builder.gep(data, [args[1]])), kind)
+
+        return array.dtype(array, types.intp), codegen
+
+    return typer
+
+
+looked_up = intrinsic(_reader("noalias"))
+own = intrinsic(_reader("alias.scope"))
+
+
+@intrinsic
+def put(typing, array, index, value):
+    """`array[index] = value`, where `looked_up` and `load_looked_up` do not read."""
+
+    def codegen(ctx, builder, signature, args):
+        kind = signature.args[0]
+        place = builder.gep(ctx.make_array(kind)(ctx, builder, args[0]).data, [args[1]])
+        value = ctx.cast(builder, args[2], signature.args[2], kind.dtype)
+        _marked(builder, builder.store(value, place), "alias.scope")
+        return ctx.get_dummy_value()
+
+    return types.void(array, types.intp, value), codegen
+
+
+@intrinsic
+def load_looked_up(typing, record, array, column, stride):
+    """`load` by `looked_up`."""
+    fields = record.instance_class
+    kind = types.NamedUniTuple(array.dtype, len(fields._fields), fields)
+
+    def codegen(ctx, builder, signature, args):
+        data = ctx.make_array(signature.args[1])(ctx, builder, args[1]).data
+        values = []
+        for row in range(len(fields._fields)):
+            offset = builder.add(builder.mul(args[3], ctx.get_constant(types.intp, row)), args[2])
+            values.append(_marked(builder, builder.load(builder.gep(data, [offset])), "noalias"))
+        return ctx.make_tuple(builder, signature.return_type, values)
+
+    return kind(record, array, types.intp, types.intp), codegen

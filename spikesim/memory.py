@@ -2,8 +2,9 @@
 
 A static synapse takes the place of its target, 2 bytes (4 where a thread owns more than 65,536 receptors), and its
 weight, 4 bytes in single and 8 in double precision, or none where all synapses of a projection weigh the same. For
-each source, thread, and delay that there is, 4 bytes more tell where its synapses begin. A plastic synapse takes 20
-bytes and its weight, and as much again several times over while it is put in its place.
+each source, thread, and delay that there is, 4 bytes more tell where its synapses begin. So does a plastic synapse
+whose rule comes apart, with another number like its weight for each trace that it is potentiated by; others take 20
+bytes and their weight, and as much again several times over while they are put in their place.
 """
 
 from __future__ import annotations
@@ -85,9 +86,14 @@ def _synapses(p: Projection, place: int) -> float:
     number = np.dtype(p.network.dtype).itemsize
     if p.dense:
         return float(p.source.n * p.target.n_padded * number)
-    if p.plastic:
-        return p.expected * (PLASTIC + number + PLACING)
     begins = 4.0 * p.source.n * (p.delay.longest - p.delay.shortest + 1) * p.network.threads
+    if p.plastic:
+        from spikesim.clock.lazy_synapses import comes_apart
+
+        sums = comes_apart(p)
+        if sums is None:
+            return p.expected * (PLASTIC + number + PLACING)
+        return p.expected * (place + number * (1 + len(sums))) + begins * (1.0 + number)
     return p.expected * (place + (0 if isinstance(p.weight, Same) else number)) + begins
 
 

@@ -328,6 +328,9 @@ class Network:
         """Neurons back to their initial state, no spikes in flight, no traces; weights and what neurons learned
         stay, time goes on."""
         self.prepare()
+        for projection in self.projections:
+            if projection.plastic and not projection.dense:
+                projection.runtime.set_weights(projection.runtime.current_weights())
         for population in self.populations:
             population.reset()
         for projection in self.projections:

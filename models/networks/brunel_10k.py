@@ -44,7 +44,7 @@ class Brunel10k(NetworkModel):
     }  # fmt: skip
     small = {"N_E": 400, "N_I": 100, "C_E": 100, "C_I": 25, "J": 1.0}
 
-    def rule(self):
+    def plastic_rule(self):
         """The rule of the synapses among excitatory neurons, or None."""
         w_max, rate = 2 * self.J, self.learning_rate
         if self.plasticity == "pair":
@@ -61,6 +61,6 @@ class Brunel10k(NetworkModel):
         exc = net.add(neuron, self.N_E, name="excitatory")
         inh = net.add(neuron, self.N_I, name="inhibitory")
         for target in (exc, inh):
-            rule = self.rule() if target is exc else None
+            rule = self.plastic_rule() if target is exc else None
             net.connect(exc, target, ss.FixedIndegree(self.C_E), weight=self.J, delay=self.delay, plasticity=rule)
             net.connect(inh, target, ss.FixedIndegree(self.C_I), weight=-self.g * self.J, delay=self.delay)

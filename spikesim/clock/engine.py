@@ -15,6 +15,7 @@ from spikesim.clock import delivery, drives, neurons, short_term
 from spikesim.clock.contexts import Context
 from spikesim.clock.drive import INTERRUPT, SYNC_LENGTH, drive, once
 from spikesim.clock.inputs import Inputs
+from spikesim.clock.lazy_synapses import LazyRuntime, comes_apart
 from spikesim.clock.patience import Patience
 from spikesim.clock.rings import ranges, resized_ring, widened_ring
 from spikesim.clock.static_tables import Share, SparseTable, same_weight, sparse_table
@@ -65,10 +66,15 @@ class ClockEngine:
     def _prepare_runtimes(self) -> None:
         for projection in self.network.projections:
             if projection.plastic and projection.runtime is None:
-                kind = EventRuntime if projection.dense else PlasticRuntime
-                projection.runtime = kind(projection, self)
+                projection.runtime = self._runtime(projection)
             if projection.short_term is not None:
                 short_term.prepare(projection, projection.short_term)
+
+    def _runtime(self, projection: Projection) -> Any:
+        if projection.dense:
+            return EventRuntime(projection, self)
+        sums = comes_apart(projection)
+        return PlasticRuntime(projection, self) if sums is None else LazyRuntime(projection, self, sums)
 
     def _lay_out_rings(self) -> None:
         """Rings of spikes and currents, long enough for the longest look back; what is in flight is kept."""
@@ -131,7 +137,7 @@ class ClockEngine:
         self._operations = []
         tables = self._sparse = self._sparse_operations()
         for t in range(self.n_threads):
-            plastic = [p.runtime for p in network.projections if isinstance(p.runtime, PlasticRuntime)]
+            plastic = [p.runtime for p in network.projections if isinstance(p.runtime, PlasticRuntime | LazyRuntime)]
             events = [p.runtime for p in network.projections if isinstance(p.runtime, EventRuntime)]
             steps: Operations = [self._drive_operation(drive_, t) for drive_ in network.drives]
             for runtime in plastic:
@@ -174,12 +180,12 @@ class ClockEngine:
             own = p.index if p.short_term is not None else None  # amplitudes of its own
             groups.setdefault((p.source.index, own, same_weight([p])), []).append(p)
         for group in groups.values():
-            tables = self._in_threads(functools.partial(self._sparse_table, group))
+            tables = self.in_threads(functools.partial(self._sparse_table, group))
             for t, table in enumerate(tables):
                 found[t].append(self._sparse_operation(group[0], table, t))
         return found
 
-    def _in_threads(self, work: Callable[[int], Any]) -> list[Any]:
+    def in_threads(self, work: Callable[[int], Any]) -> list[Any]:
         """`work(thread)` for every thread, side by side."""
         return list((self._pool.map if self._pool is not None else map)(work, range(self.n_threads)))
 

@@ -91,6 +91,21 @@ def sparse_table(shares: list[Share], n_sources: int, n_slots: int, widest: int,
     return SparseTable(firsts.astype(np.int64), width, begins[:-1], slots, weights)
 
 
+def places(share: Share, table: SparseTable) -> Iterator[tuple[int, Any, Any]]:
+    """(number of the first, places, which) of some synapses after the other, in order of creation: the place in a table
+    of this share alone, made with buckets of one delay, of each of those that are there."""
+    p = share.projection
+    column = np.full(p.delay.longest - p.delay.shortest + 1, -1)
+    column[table.delays - p.delay.shortest] = np.arange(len(table.delays))
+    cursors = table.begins.copy()
+    for first, sources, targets in p.wiring.chunks(share.lo, share.hi):  # type: ignore[union-attr]
+        steps, found = p.delay.part(first, first + len(sources)), np.empty(len(sources), np.int64)
+        _compiled().find(
+            cursors, len(table.delays), column, p.delay.shortest, sources, targets, steps, share.lo, share.hi, found
+        )
+        yield first, found, found >= 0
+
+
 def same_weight(projections: list[Projection]) -> float | None:
     """The weight of all synapses of these projections, as it is added; None unless they are alike."""
     found = {
@@ -156,4 +171,14 @@ def _compiled() -> Any:
                     if kept:
                         weights[place] = abs(amount) if absolute else amount
 
-    return SimpleNamespace(count=count, fill=fill)
+        @njit(cache=cache, nogil=True, error_model="numpy")
+        def find(cursors, n_columns, column, shortest, sources, targets, steps, lo, hi, found):
+            many = len(steps) > 1
+            for k in range(len(sources)):
+                found[k] = -1
+                if lo <= targets[k] < hi:
+                    cell = sources[k] * n_columns + column[steps[k * many] - shortest]
+                    found[k] = cursors[cell]
+                    cursors[cell] += 1
+
+    return SimpleNamespace(count=count, fill=fill, find=find)
