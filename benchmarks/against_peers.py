@@ -18,8 +18,10 @@ RESULTS = Path(__file__).parents[1] / "docs" / "results"
 #: name -> the words after `spikesim bench`
 BENCHMARKS = {
     "brunel_static": ["brunel_10k"],
-    "brunel_pair": ["brunel_10k", "--set", "plasticity=pair"],
-    "brunel_triplet": ["brunel_10k", "--set", "plasticity=triplet"],
+    "plastic_pair": ["plastic", "--set", "rule=PairSTDP"],
+    "plastic_pair_single": ["plastic", "--set", "rule=PairSTDP", "--precision", "single"],
+    "plastic_triplet": ["plastic", "--set", "rule=TripletSTDP"],
+    "plastic_triplet_single": ["plastic", "--set", "rule=TripletSTDP", "--precision", "single"],
     "cuba": ["vogels_abbott_2005", "--set", "preset=cuba", "--time", "10000"],
     "coba": ["vogels_abbott_2005", "--set", "preset=coba_driven", "--time", "10000"],
     "microcircuit_tenth": ["potjans_2014", "--set", "N_scaling=0.1"],

@@ -162,7 +162,8 @@ def _run(name: str, command: list[str], stdin: str = "", variables: Mapping[str,
 
 def _median(runs: list[dict[str, Any]]) -> dict[str, Any]:
     """Medians over the runs of one simulator, with the factors they came from, and what they have in common."""
-    medians = {key: statistics.median(run[key] for run in runs) for key in MEASURED}
+    costs = [key for key in runs[0] if key.startswith("ns_per_")]  # what a network reports beside
+    medians = {key: statistics.median(run[key] for run in runs) for key in (*MEASURED, *costs)}
     populations = runs[0]["rates_hz"]
     return {
         **medians,
@@ -195,7 +196,8 @@ def table(result: Mapping[str, Any]) -> str:
         f"{result['network']}, {result['time_ms']:g} ms, {result['threads']} threads, {result['precision']} precision, "
         f"seed {result['seed']}, medians of {result['repeats']}"
     )
-    return "\n\n".join([about, _aligned(rows), _aligned(rates)])
+    costs = [f"{key.replace('_', ' ')}: {result[key]:.3g}" for key in result if key.startswith("ns_per_")]
+    return "\n\n".join([about, _aligned(rows), _aligned(rates), *costs])
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> str:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from spikesim.projection import Projection
 
 EPOCHS = 8  # for which a neuron has a sum
-#: time constants that an epoch lasts: e to that many is what sums lose in precision, and after EPOCHS - 1 epochs of them
-#: nothing of a trace is left in the last digit of a weight
+#: time constants that an epoch lasts: sums lose e to that many in precision, and when EPOCHS - 1 epochs are over nothing
+#: of a trace is left in the last digit of a weight
 IN_EPOCH = {np.dtype(np.float32): 4.0, np.dtype(np.float64): 5.0}
 STATE = ("weights", "seen", "sums", "visited", "factors")  # arrays of each thread
 MANY_DELAYS = 256  # each has sums of its own
