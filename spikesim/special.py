@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from numba import types
+from numba import int32, types
 from numba.extending import overload, register_jitable
 
 from spikesim.lowlevel import power_of_two
@@ -38,7 +38,7 @@ def exp_ratio(x):
     need not divide twice. e^-x = 2^-n e^r with |r| <= ln(2)/2, where the Pade approximant of e^r is exact to 1e-18.
     """
     y = min(x, 708.0)
-    n = int(y * _LOG2_E + 0.5)
+    n = int32(y * _LOG2_E + 0.5)  # of 32 bits, for most processors have no vectors of doubles to 64-bit integers
     r = n * _LN2_HIGH - y + n * _LN2_LOW
     square = r * r
     even = 1.0 + square * (_P2 + square * (_P4 + square * _P6))
