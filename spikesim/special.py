@@ -20,7 +20,7 @@ _P1, _P2, _P3, _P4, _P5, _P6 = (
 
 def two_to(n):
     """2^n for a whole number -1022 <= n <= 1023."""
-    return math.ldexp(1.0, n)
+    return math.ldexp(1.0, int(n))
 
 
 @overload(two_to)
