@@ -26,6 +26,7 @@ class BiPoo1998(Protocol):
     title = "Bi & Poo 1998: spike timing window"
     reference = "doi:10.1523/JNEUROSCI.18-24-10464.1998"
     axis = "delta_t"
+    shows = "window"
     limits = {
         **Protocol.limits,
         "pairs": (">= 1",),

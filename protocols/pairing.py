@@ -9,7 +9,7 @@ import numpy as np
 
 from spikesim.plasticity import Rule
 from spikesim.protocol import Condition, Protocol, ProtocolResult
-from spikesim.timeline import trajectory, weight_change
+from spikesim.timeline import trajectory
 
 
 class Pairing(Protocol):
@@ -58,7 +58,8 @@ class Pairing(Protocol):
         pre = np.add.outer(starts, np.arange(self.n_pre) * self.pre_interval).ravel()
         post = np.add.outer(starts, self.delta_t + np.arange(self.n_post) * self.post_interval).ravel()
         variables = {"delta_t": self.delta_t, "frequency": self.frequency}
-        yield Condition(f"{self.pairs} x ({self.n_pre} pre, {self.n_post} post)", variables, pre, post)
+        label = f"{self.pairs} x ({self.n_pre} pre, {self.n_post} post)"
+        yield Condition(label, variables, pre, post, **self._delays())
 
     def _starts(self) -> np.ndarray:
         """When the repetitions begin (ms)."""
@@ -67,10 +68,6 @@ class Pairing(Protocol):
             return k * period
         burst, within = np.divmod(k, self.pairs_per_burst)
         return burst * self.burst_interval + within * period
-
-    def induce(self, rule: Rule, condition: Condition) -> float:
-        start = self.start(rule)
-        return weight_change(rule, condition.pre, condition.post, w0=start, **self._delays()) / start
 
     def run(self, rule: Rule) -> ProtocolResult:
         """The weight change, and the weight's course for the plot."""

@@ -30,6 +30,8 @@ class Sjostrom2001(Protocol):
     title = "Sjöström, Turrigiano & Nelson 2001: pairing frequency"
     reference = "doi:10.1016/S0896-6273(01)00542-6"
     axis = "frequency"
+    shows = "frequency"
+    on_card = {"frequency_step": 2.0}
     limits = {**Protocol.limits, "pairs": (">= 1",), "frequency_step": (">= 0",)}
 
     def conditions(self) -> Iterator[Condition]:
@@ -42,7 +44,8 @@ class Sjostrom2001(Protocol):
                     yield self._pairing(delta_t, k * self.frequency_step)
 
     def _pairing(self, delta_t: float, frequency: float, **measured: Any) -> Condition:
-        pre, series = self._pre(frequency), f"Δt = {delta_t:+g} ms"
+        pre = burst_times(frequency) if self.bursts else np.arange(self.pairs) * 1000.0 / frequency
+        series = f"Δt = {delta_t:+g} ms"
         return Condition(
             f"{series}, {frequency:g} Hz",
             {"delta_t": delta_t, "frequency": frequency},
@@ -52,11 +55,10 @@ class Sjostrom2001(Protocol):
             **measured,
         )
 
-    def _pre(self, frequency: float) -> np.ndarray:
-        """Presynaptic spike times (ms)."""
-        period = 1000.0 / frequency
-        if not self.bursts:
-            return np.arange(self.pairs) * period
-        if PAIRS_PER_BURST * period > BURST_EVERY:
-            return np.arange(SINGLE_PAIRS) * BURST_EVERY
-        return np.add.outer(np.arange(BURSTS) * BURST_EVERY, np.arange(PAIRS_PER_BURST) * period).ravel()
+
+def burst_times(frequency: float) -> np.ndarray:
+    """Spike times (ms) of one side in the experiment: bursts of 5 at `frequency` (Hz), or 50 single spikes."""
+    period = 1000.0 / frequency
+    if PAIRS_PER_BURST * period > BURST_EVERY:
+        return np.arange(SINGLE_PAIRS) * BURST_EVERY
+    return np.add.outer(np.arange(BURSTS) * BURST_EVERY, np.arange(PAIRS_PER_BURST) * period).ravel()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -33,6 +34,8 @@ class Wang2005(Protocol):
     title = "Wang et al. 2005: pairs, triplets and quadruplets"
     reference = "doi:10.1038/nn1387"
     axis = "separation"
+    shows = "triplets"
+    on_card = {"separation_step": 5.0}
     choices = {"measurements": ("table", "digitised")}
     limits = {
         **Protocol.limits,
@@ -63,7 +66,7 @@ class Wang2005(Protocol):
             pre, post = ([0.0], [first, second]) if kind == "post-pre-post" else ([-first, -second], [0.0])
         return Condition(label, variables, self._repeat(pre), self._repeat(post), row["change"], row["sem"])
 
-    def _quadruplet(self, T: float, **measured: float) -> Condition:
+    def _quadruplet(self, T: float, **measured: Any) -> Condition:
         pre = self._repeat([-T / 2 + HALF_PAIR, T / 2 - HALF_PAIR])
         post = self._repeat([-T / 2 - HALF_PAIR, T / 2 + HALF_PAIR])
         return Condition(

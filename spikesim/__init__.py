@@ -14,6 +14,8 @@ _HOMES = {
     "RunError": "errors",
     "Rule": "plasticity",
     "Trace": "plasticity",
+    "Signal": "signals",
+    "LowPass": "signals",
     "Neuron": "neuron",
     "OneToOne": "connectors",
     "AllToAll": "connectors",

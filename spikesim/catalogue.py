@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from spikesim.errors import unknown
+from spikesim.factors import visits
 from spikesim.registry import FOLDERS, discover
 
 _DOI = re.compile(r"\b10\.\d{4,}/[^\s,;)]*[^\s,;).:]")
@@ -14,7 +15,12 @@ _DOI = re.compile(r"\b10\.\d{4,}/[^\s,;)]*[^\s,;).:]")
 
 def catalogue() -> dict[str, dict[str, str]]:
     """kind -> name -> one line, of everything that is found."""
-    return {kind: {name: first_line(cls) for name, cls in discover(kind).items()} for kind in FOLDERS}
+    return {kind: {name: _line(kind, cls) for name, cls in discover(kind).items()} for kind in FOLDERS}
+
+
+def _line(kind: str, cls: Any) -> str:
+    """The first line, and of a rule when the engine visits its synapses, which is what it costs."""
+    return f"{first_line(cls)} [visited {visits(cls())}]" if kind == "rule" else first_line(cls)
 
 
 def lookup(name: str) -> list[tuple[str, Any]]:
@@ -22,7 +28,7 @@ def lookup(name: str) -> list[tuple[str, Any]]:
     found = [(kind, discover(kind)[name]) for kind in FOLDERS if name in discover(kind)]
     if not found:
         names = [name for kind in FOLDERS for name in discover(kind)]
-        raise unknown("spikesim", "neuron, rule, protocol or network", name, names)
+        raise unknown("spikesim", "neuron, rule, constraint, protocol or network", name, names)
     return found
 
 

@@ -100,22 +100,31 @@ def list_(name: str | None, as_json: bool) -> None:
 @click.argument("name")
 @click.option("--rule", "rule_name", required=True, metavar="RULE", help="A plasticity rule, or FILE.py:Class.")
 @click.option("--out", metavar="PATH", help="A .csv, .json, .png, .pdf or .svg file, or a folder for csv and png.")
+@click.option("--sweep", "swept", metavar="KEY=VALUES", help="Try values START:STOP:NUMBER or A,B,C of a parameter.")
 @_options("set", "json", "quiet")
-def protocol(name: str, rule_name: str, out: str | None, settings: tuple[str, ...], as_json: bool, quiet: bool) -> None:
+def protocol(
+    name: str, rule_name: str, out: str | None, swept: str | None, settings: tuple[str, ...], as_json: bool, quiet: bool
+) -> None:
     """Put a plasticity rule through the published experiment NAME."""
     from spikesim.registry import find
     from spikesim.settings import share_out
+    from spikesim.sweep import sweep, sweep_of_word
 
     owners = {"protocol": find("protocol", name), "rule": find("rule", rule_name)}
     given = share_out(settings, owners)
     experiment, rule = (owners[owner](**given[owner]) for owner in ("protocol", "rule"))
+    over = sweep_of_word(swept, owners) if swept is not None else None
     write = _protocol_files(out, f"{experiment.name()}_{type(rule).__name__}") if out else []
-    result = experiment.run(rule)
+    result = experiment.run(rule) if over is None else sweep(experiment, rule, *over)
     for path in write:
         _write_result(result, path)
     _print(as_json, result.as_dict(), result.to_text())
+    _wrote(write, quiet)
+
+
+def _wrote(paths: list[Path], quiet: bool) -> None:
     if not quiet:
-        for path in write:
+        for path in paths:
             click.echo(f"wrote {path}", err=True)
 
 
@@ -142,6 +151,74 @@ def _write_result(result: Any, path: Path) -> None:
         path.write_text(json.dumps(plain(result.as_dict()), indent=2, allow_nan=False) + "\n", encoding="utf-8")
     else:
         result.plot(path)
+
+
+@main.command()
+@click.argument("rule_name", metavar="RULE")
+@click.option("--data", required=True, metavar="PROTOCOL,...", help="The measurements to fit to.")
+@click.option("--free", metavar="NAME[=LOW:HIGH],...", help="What may change; default: all numbers not --set.")
+@click.option("--out", metavar="FILE", help="Write the JSON to this file, too.")
+@_options("set", "seed", "json", "quiet")
+def fit(
+    rule_name: str, data: str, free: str | None, out: str | None,
+    settings: tuple[str, ...], seed: int | None, as_json: bool, quiet: bool,
+) -> None:  # fmt: skip
+    """Fit a plasticity rule, or FILE.py:Class, to the measurements of protocols."""
+    from spikesim.fit import choose_data, free_parameters
+    from spikesim.fit import fit as adjust
+    from spikesim.registry import find
+    from spikesim.rng import fresh_seed
+    from spikesim.settings import share_out
+
+    kinds = choose_data(data, lambda name: find("protocol", name))
+    owners = {"rule": find("rule", rule_name), **kinds}
+    given = share_out(settings, owners)
+    rule = owners["rule"](**given["rule"])
+    chosen = free_parameters(rule, None if free is None else free.split(","))
+    if out:
+        check_writable(Path(out))
+    note = (lambda line: None) if quiet else (lambda line: click.echo(line, err=True))
+    protocols: Any = {name: kind(**given[name]) for name, kind in kinds.items()}
+    result = adjust(rule, protocols, chosen, seed=fresh_seed() if seed is None else seed, note=note)
+    if out:
+        Path(out).write_text(json.dumps(result.as_dict(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    _print(as_json, result.as_dict(), result.to_text())
+
+
+@main.command()
+@click.argument("rule_name", metavar="RULE")
+@click.option("--out", metavar="DIR", help="Folder for the page: html and png.")
+@click.option("--refit", is_flag=True, help="With several rules: what a fit of each to each data set can reach, too.")
+@_options("set", "seed", "json", "quiet")
+def card(
+    rule_name: str, out: str | None, refit: bool,
+    settings: tuple[str, ...], seed: int | None, as_json: bool, quiet: bool,
+) -> None:  # fmt: skip
+    """What RULE, or FILE.py:Class, explains, on one page; RULE,RULE or all for several and a table of them."""
+    from spikesim.card import card_of, write_card
+    from spikesim.card_table import every_card, rules_named
+    from spikesim.registry import find
+    from spikesim.rng import fresh_seed
+    from spikesim.settings import share_out
+
+    note = (lambda line: None) if quiet else (lambda line: click.echo(line, err=True))
+    folder = Path(out) if out else None
+    seed = fresh_seed() if seed is None else seed
+    if rule_name == "all" or "," in rule_name:
+        if settings:
+            raise SpikesimError("spikesim card of several rules takes no --set; it compares published parameters.")
+        result, text, written = every_card(rules_named(rule_name), folder, refit=refit, seed=seed, note=note)
+    else:
+        if refit:
+            raise SpikesimError("--refit belongs to several rules, or to all; spikesim fit fits one rule.")
+        kind = find("rule", rule_name)
+        rule = kind(**share_out(settings, {"rule": kind})["rule"])
+        if folder:
+            make_folder(folder)
+        found = card_of(rule, cost=folder is not None)
+        result, text, written = found.as_dict(), found.to_text(), write_card(found, folder) if folder else []
+    _print(as_json, result, text)
+    _wrote(written, quiet)
 
 
 @main.command()

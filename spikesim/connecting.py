@@ -11,6 +11,7 @@ from spikesim.delays import delays
 from spikesim.distributions import is_number, sample
 from spikesim.drive import Drive
 from spikesim.errors import SpikesimError
+from spikesim.hook_check import check_rule_hooks
 from spikesim.plasticity import Rule
 from spikesim.projection import Projection
 from spikesim.receptors import check_receptor, receptors_for
@@ -100,9 +101,14 @@ def _all_pairs(rule: Any, source: View, target: View, delay: Any, plasticity: Ru
     whole = len(source) == pre.n and len(target) == post.n
     if isinstance(plasticity, ShortTermRule):
         return False
-    hooked = plasticity is not None and (plasticity.on_pre is not None or plasticity.on_post is not None)
+    hooked = plasticity is not None and plasticity.local()
     plain = isinstance(rule, AllToAll) and (rule.autapses or pre is not post)
     return plain and whole and is_number(delay) and not hooked and not pre.model.graded
+
+
+def _at_spikes(rule: Rule) -> bool:
+    """Whether the rule has something to do at the spikes of single synapses."""
+    return rule.on_pre is not None or rule.on_post is not None or bool(rule.synapse)
 
 
 def _one_receptor(post: Population, receptor: str | None, weights: Values) -> bool:
@@ -133,22 +139,55 @@ def check_rule(projection: Projection) -> None:
     """Raise SpikesimError for a rule that this engine cannot run on this projection."""
     rule, label = projection.rule, repr(projection)
     assert rule is not None
+    check_rule_hooks(rule)
     specs = rule.trace_specs()
-    hooked = rule.on_pre is not None or rule.on_post is not None
+    hooked = rule.local()
     if hooked and (rule.post_state or any(s.mean_over for s in specs)):
-        raise SpikesimError(f"{label}: a rule with on_pre or on_post cannot read post_state or averaged traces yet.")
+        raise SpikesimError(f"{label}: only event hooks can read post_state or averaged traces; others have signals.")
+    if rule.signals and not hooked:
+        raise SpikesimError(f"{label}: only on_pre, on_post and drift can read signals; event hooks have post_state.")
     if projection.target.model.conductance and hooked and (rule.w_min < 0 or rule.bounds == "none"):
         raise SpikesimError(
             f"{label}: conductances must not become negative; give {type(rule).__name__} w_min >= 0, "
             "and receptor='inhibitory' for inhibition."
         )
-    if any(s.reset_by_other and len(s.taus) > 1 for s in specs):
-        raise SpikesimError(f"{label}: pairing {rule.pairing!r} is not defined for traces with two time constants.")
-    if rule.events and (hooked or not projection.dense):
-        raise SpikesimError(f"{label}: a rule with event hooks needs AllToAll() with one delay, and no on_pre/on_post.")
-    for name in rule.post_state:
+    _check_local_traces(rule, label)
+    shortest = projection.delay.shortest
+    if rule.coincident == "post_first" and hooked and round(shortest * projection.dendritic_delay_fraction) < 1:
+        raise SpikesimError(
+            f"{label}: coincident='post_first' needs a dendritic delay of a step or more, for without one a post spike "
+            "is known only after the potentials of its step; give a longer delay or dendritic_delay_fraction."
+        )
+    if rule.events and not hooked and not projection.dense:
+        raise SpikesimError(f"{label}: a rule with nothing but event hooks needs AllToAll() with one delay.")
+    if rule.continuous() and (rule.synapse or rule.events or rule.pre_lag or rule.coincident != "exclude"):
+        raise SpikesimError(
+            f"{label}: a rule with signals or drift has no variables at the synapse, no events and no lag, and "
+            "coincident='exclude'."
+        )
+    if rule.continuous() and any(s.reset_by_other for s in specs):
+        raise SpikesimError(f"{label}: pairing {rule.pairing!r} is not defined for rules with signals or drift.")
+    for name in dict.fromkeys((*rule.post_state, *(s.variable for s in rule.signals.values()))):
         if name not in projection.target.model.state:
             raise SpikesimError(
                 f"{label}: {type(rule).__name__} reads {name!r} of the postsynaptic neuron, which "
                 f"{type(projection.target.model).__name__} does not have."
             )
+
+
+def _check_local_traces(rule: Rule, label: str) -> None:
+    """Raise SpikesimError for traces that cannot be kept at the synapse, but would have to be."""
+    for side in ("pre", "post"):
+        specs = [spec for spec in rule.trace_specs() if spec.side == side]
+        if any(spec.jump for spec in specs) and any(spec.mean_over for spec in specs):
+            raise SpikesimError(f"{label}: traces whose jumps depend on others cannot be beside averaged ones.")
+        if rule.coincident == f"{side}_first":
+            why = f"coincident={rule.coincident!r}"
+        elif any(spec.reset_by_other for spec in specs):
+            why = f"pairing {rule.pairing!r}"
+        else:
+            continue
+        if any(len(spec.taus) > 1 for spec in specs):
+            raise SpikesimError(f"{label}: {why} is not defined for traces with two time constants.")
+        if any(spec.jump is not None for spec in specs):
+            raise SpikesimError(f"{label}: {why} cannot be had with traces whose jumps depend on other traces.")

@@ -1,16 +1,20 @@
-"""Stops a run whose activity explodes, before it fills the disk and the night."""
+"""Stops a run whose activity explodes, or whose weights are no numbers, before it fills the disk and the night."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from spikesim.errors import RunError, SpikesimError
 
 if TYPE_CHECKING:
     from spikesim.network import Network
+    from spikesim.projection import Projection
 
 WINDOW = 100.0  # ms over which rates are averaged
 MAX_RATE = 300.0  # Hz
+LOOKED_AT = 256  # plastic weights per step, on the whole, that are looked at: below a per cent of what a step takes
 
 
 class RateGuard:
@@ -57,3 +61,41 @@ class RateGuard:
     def _counts(network: Network) -> dict[str, Any]:
         senders = {p.source.index for p in network.projections}
         return {p.name: int(p.emitted.sum()) for p in network.populations if p.index in senders and p.model.receptors}
+
+
+class WeightGuard:
+    """Looks whether plastic weights are finite: after a run, and every so often during a long one, the more seldom the
+    more of them there are."""
+
+    def __init__(self) -> None:
+        self._since = 0  # the step of the last look
+        self._weights: list[tuple[Projection, Any]] = []
+        self._count, self._window = 0, 1 << 62
+
+    def begin(self, network: Network) -> None:
+        """Look at the plastic weights as they are laid out now."""
+        self._weights = [(projection, array) for projection in network.projections if projection.plastic
+                         for name, array in projection.arrays.items() if name.startswith("weights")]  # fmt: skip
+        self._count = sum(array.size for _, array in self._weights)
+        if self._count:
+            self._window = max(1, round(WINDOW / network.dt), -(-self._count // LOOKED_AT))
+
+    def limit(self, network: Network) -> int:
+        """The step at which to look again; always the same steps, however runs are split."""
+        return (network.step // self._window + 1) * self._window
+
+    def look(self, network: Network, last: int) -> None:
+        """Raise RunError if a weight is NaN or infinite. `last` is the step that the run ends at."""
+        if network.step != last and network.step % self._window:
+            return
+        if 0 <= (network.step - self._since) * LOOKED_AT < self._count:
+            return
+        self._since = network.step
+        for projection, weights in self._weights:
+            if not np.isfinite(weights.sum()) and not np.isfinite(weights).all():
+                rule = type(projection.rule).__name__
+                raise RunError(
+                    f"{projection!r}: {rule} has made weights NaN or infinite. The run stopped at {network.time:g} ms; "
+                    "what was recorded up to there is kept. Record the weights to see when it begins, and look at the "
+                    "rule's hooks and parameters."
+                )

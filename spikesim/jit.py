@@ -29,10 +29,14 @@ from types import CodeType
 from typing import Any, TypeVar
 
 import numba
+from numba.core.errors import NumbaError, UnsupportedBytecodeError
 from numba.extending import register_jitable
+
+from spikesim.hook_check import not_compilable
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+COMPILE_ERRORS = (NumbaError, UnsupportedBytecodeError)
 _NOT_COMPILED = ("models", "protocols", "data")  # below spikesim/ in a wheel; models are walked by themselves
 #: wall seconds that this process has spent on kernels, compiling them or loading them from disk
 spent = {"compile": 0.0}
@@ -83,7 +87,8 @@ def cache_for(*plugins: type) -> Iterator[bool]:
     """Kernels decorated in this block, with the `cache` it yields, are kept on disk where their sources say.
 
     Yields False, meaning no cache on disk, where a plug-in has no source file (it was typed at a prompt) and
-    where the folder cannot be written. The folder is $SPIKESIM_CACHE, or else ~/.cache/spikesim.
+    where the folder cannot be written. The folder is $SPIKESIM_CACHE, or else ~/.cache/spikesim. A hook that Numba
+    cannot compile is told as a SpikesimError.
     """
     began = time.perf_counter()
     folder = _folder(plugins)
@@ -93,6 +98,10 @@ def cache_for(*plugins: type) -> Iterator[bool]:
         config.CACHE_DIR = before if folder is None else str(folder)
         try:
             yield folder is not None
+        except COMPILE_ERRORS as error:
+            if not plugins:
+                raise
+            raise not_compilable(plugins, error) from error
         finally:
             config.CACHE_DIR = before
             spent["compile"] += time.perf_counter() - began

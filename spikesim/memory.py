@@ -3,8 +3,9 @@
 A static synapse takes the place of its target, 2 bytes (4 where a thread owns more than 65,536 receptors), and its
 weight, 4 bytes in single and 8 in double precision, or none where all synapses of a projection weigh the same. For
 each source, thread, and delay that there is, 4 bytes more tell where its synapses begin. So does a plastic synapse
-whose rule comes apart, with another number like its weight for each trace that it is potentiated by; others take 20
-bytes and their weight, and as much again several times over while they are put in their place.
+whose rule comes apart, with another number like its weight for each exponential that it is potentiated by; others take
+20 bytes and their weight, and as much again several times over while they are put in their place; with variables or
+traces of their own they take a number for each of them, and 8 or 40 bytes to tell what came last.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from spikesim.values import Same
 
 if TYPE_CHECKING:
     from spikesim.network import Network
+    from spikesim.plasticity import Rule
     from spikesim.projection import Projection
 
 PROGRAM = 0.25e9  # bytes of Python, its libraries and compiled code, as measured
@@ -92,9 +94,20 @@ def _synapses(p: Projection, place: int) -> float:
 
         sums = comes_apart(p)
         if sums is None:
-            return p.expected * (PLASTIC + number + PLACING)
-        return p.expected * (place + number * (1 + len(sums))) + begins * (1.0 + number)
+            return p.expected * (PLASTIC + number + PLACING + _memory_of(p.rule, number))
+        assert p.rule is not None
+        held = 1 + sum(len(spec.taus) for spec in p.rule.trace_specs() if spec.name in sums)
+        return p.expected * (place + number * held) + begins * (1.0 + number)
     return p.expected * (place + (0 if isinstance(p.weight, Same) else number)) + begins
+
+
+def _memory_of(rule: Rule | None, number: int) -> int:
+    """Bytes that a plastic synapse keeps beside its weight: traces and variables of its own, and what came last."""
+    assert rule is not None
+    local = rule.local_sides()
+    traces = sum(local[trace.side == "post"] for trace in rule.traces.values())
+    steps = 5 if any(local) else 1
+    return 8 * steps * rule.has_memory() + number * (traces + len(rule.synapse))
 
 
 def available() -> float:

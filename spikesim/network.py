@@ -25,15 +25,24 @@ from typing import Any
 import numpy as np
 
 from spikesim.connecting import make_drive, make_projection
+from spikesim.constraints import check_constraints
 from spikesim.drive import Drive
 from spikesim.errors import RunError, SpikesimError, unknown
-from spikesim.guard import MAX_RATE, RateGuard
+from spikesim.guard import MAX_RATE, RateGuard, WeightGuard
+from spikesim.hook_check import check_neuron_hooks
 from spikesim.memory import estimate
 from spikesim.neuron import Neuron
 from spikesim.plasticity import Rule
 from spikesim.population import Population, View
 from spikesim.projection import Projection
-from spikesim.record import RateRecorder, Recorder, SpikeRecorder, StateRecorder, WeightRecorder
+from spikesim.record import (
+    RateRecorder,
+    Recorder,
+    SpikeRecorder,
+    StateRecorder,
+    WeightRecorder,
+    chosen_synapses,
+)
 from spikesim.rng import fresh_seed
 from spikesim.short_term import ShortTermRule
 
@@ -68,7 +77,7 @@ class Network:
             raise SpikesimError(f"Network: dt must be a positive number of ms, not {dt!r}.")
         if not (isinstance(threads, (int, np.integer)) and threads >= 1):
             raise SpikesimError(f"Network: threads must be a whole number from 1 on, not {threads!r}.")
-        self.guard = RateGuard(max_rate)
+        self.guard, self.weight_guard = RateGuard(max_rate), WeightGuard()
         if precision not in PRECISIONS:
             raise unknown("Network", "precision", str(precision), PRECISIONS)
         if seed is None:
@@ -102,13 +111,14 @@ class Network:
         if any(p.name == name for p in self.populations):
             raise SpikesimError(f"Network.add: there is a population {name!r} already; choose another name.")
         population = Population(self, model, int(n), name, len(self.populations))
+        check_neuron_hooks(population)
         self.populations.append(population)
         self.changed()
         return population
 
     def connect(
         self, source: View, target: View, rule: Any, *, weight: Any = 1.0, delay: Any = None,
-        plasticity: Rule | ShortTermRule | None = None, receptor: str | None = None,
+        plasticity: Rule | ShortTermRule | None = None, constraints: Any = (), receptor: str | None = None,
         dendritic_delay_fraction: float = 1.0,
     ) -> Projection:  # fmt: skip
         """Connect two populations or views by a connection rule or a SciPy sparse matrix (source, target).
@@ -119,6 +129,8 @@ class Network:
             ms, likewise; default one step. Put on the nearest step; at least one step.
         plasticity
             a `Rule` or `ShortTermRule`, or None for static synapses.
+        constraints
+            a list of `Constraint`s on plastic weights, such as `Normalisation`, applied in this order.
         receptor
             name of the target's receptor; by default the sign of the weight selects "excitatory" or
             "inhibitory", or it is the target's first.
@@ -134,6 +146,7 @@ class Network:
             self, source, target, rule, weight=weight, delay=self.dt if delay is None else delay,
             plasticity=plasticity, receptor=receptor, dendritic_delay_fraction=dendritic_delay_fraction,
         )  # fmt: skip
+        projection.constraints = check_constraints(projection, constraints)
         self.projections.append(projection)
         self.changed()
         return projection
@@ -159,28 +172,38 @@ class Network:
         self.changed()
         return drive
 
-    def record(self, what: View | Projection, variable: str, *, every: float | None = None, to: Any = None) -> Any:
+    def record(
+        self, what: View | Projection, variable: str, *, every: float | None = None, to: Any = None,
+        synapses: Any = None, sample: int | None = None,
+    ) -> Any:  # fmt: skip
         """Record "spikes", "rate" or a state variable of a population or view, or "weights" of a projection.
 
         every
             ms between samples (state: default dt; rate: default 1; weights: required).
         to
-            a file to stream spikes to while the network runs, SONATA in HDF5.
+            a file to stream spikes (SONATA in HDF5) or weights (HDF5) to while the network runs.
+        synapses, sample
+            of a projection, the numbers of the synapses to record, or how many to choose at random; default all.
         """
-        recorder = self._recorder(what, variable, every, None if to is None else str(to))
+        recorder = self._recorder(what, variable, every, None if to is None else str(to), synapses, sample)
         self.recorders.append(recorder)
         self.changed()
         return recorder
 
-    def _recorder(self, what: Any, variable: str, every: float | None, to: str | None) -> Recorder:
-        if to is not None and variable != "spikes":
-            raise SpikesimError(f"Network.record: only spikes are streamed to a file, not {variable!r}.")
+    def _recorder(
+        self, what: Any, variable: str, every: float | None, to: str | None, synapses: Any, sample: int | None
+    ) -> Recorder:
         if isinstance(what, Projection) and what.network is self:
             if variable != "weights":
                 raise unknown(f"projection {what!r}", "recordable variable", variable, ["weights"])
             if every is None:
                 raise SpikesimError("Network.record: weights need every=, the ms between two snapshots.")
-            return WeightRecorder(what, self._steps(every, "every"), self.step)
+            chosen = chosen_synapses(what, synapses, sample)
+            return WeightRecorder(what, self.whole_steps(every, "every"), self.step, chosen, to)
+        if to is not None and variable != "spikes":
+            raise SpikesimError(f"Network.record: only spikes and weights are streamed to a file, not {variable!r}.")
+        if synapses is not None or sample is not None:
+            raise SpikesimError("Network.record: synapses and sample are for the weights of a projection.")
         if not isinstance(what, View) or what.population.network is not self:
             raise SpikesimError(
                 f"Network.record takes a population, a view or a projection of this network, not {what!r}."
@@ -190,7 +213,7 @@ class Network:
             return SpikeRecorder(what, to)
         if variable == "rate":
             self._can_spike(what)
-            return RateRecorder(what, self._steps(1.0 if every is None else every, "every"), self.step)
+            return RateRecorder(what, self.whole_steps(1.0 if every is None else every, "every"), self.step)
         known = list(what.population.model.state)
         if variable not in known:
             raise unknown(
@@ -199,13 +222,13 @@ class Network:
                 variable,
                 [*known, "spikes", "rate"],
             )
-        return StateRecorder(what, variable, self._steps(self.dt if every is None else every, "every"), self.step)
+        return StateRecorder(what, variable, self.whole_steps(self.dt if every is None else every, "every"), self.step)
 
     def _can_spike(self, view: View) -> None:
         if view.population.model.graded:
             raise SpikesimError(f"population {view.population.name!r} emits a current and no spikes.")
 
-    def _steps(self, duration: float, what: str) -> int:
+    def whole_steps(self, duration: float, what: str) -> int:
         """`duration` (ms) in whole steps; raises SpikesimError when it is not a positive multiple of dt."""
         steps = duration / self.dt if isinstance(duration, (int, float, np.number)) else float("nan")
         if not (0.5 < steps < LONGEST and abs(steps - round(steps)) < 1e-6 * max(1.0, steps)):
@@ -240,6 +263,7 @@ class Network:
         if self._engine is not None:
             self._engine.close()
         self._engine = ClockEngine(self)
+        self.weight_guard.begin(self)
         self._dirty = False
 
     def run(self, duration: float, *, progress: bool = False) -> None:
@@ -248,7 +272,7 @@ class Network:
         Ctrl-C stops after the current block of steps: recorders and files hold all up to there, `time` tells
         how far it came, and KeyboardInterrupt is raised.
         """
-        steps = self._steps(duration, "run: duration")
+        steps = self.whole_steps(duration, "run: duration")
         self.prepare()
         began, last = time.perf_counter(), self.step + steps
         with self._stoppable() as stopped, _bar(steps, self.dt, progress) as bar:
@@ -260,16 +284,21 @@ class Network:
                         self.step + pace,
                         self._next_change(),
                         self.guard.limit(self),
+                        self.weight_guard.limit(self),
+                        *(c.limit(self.step) for c in self._engine.constraints),
                         *(r.limit(self.step) for r in self.recorders),
                     ]
                 )
                 at, clock = self.step, time.perf_counter()
                 self.step = self._engine.run(self.step, limit)
+                for constraint in self._engine.constraints:
+                    constraint.look(self.step)
                 for recorder in self.recorders:
                     recorder.drain(self.step)
                 for writer in self._writers.values():
                     writer.flush(self.time)
                 self.guard.look(self)
+                self.weight_guard.look(self, last)
                 bar(self.step - at)
                 spent = time.perf_counter() - clock
                 pace = max(1, min(10**6, int((self.step - at) * PATIENCE / max(spent, 1e-6))))
@@ -311,7 +340,8 @@ class Network:
             signal.signal(signal.SIGINT, before)
 
     def trigger(self, event: str) -> None:
-        """Let every neuron model and rule that has a hook `on_<event>` apply it, now, between two steps."""
+        """Let every neuron model and rule that has a hook `on_<event>` apply it, now, between two steps; synapses whose
+        rule has hooks for spikes, too, do so in the step that follows, before the spikes that reach them then."""
         if event not in self._events:
             raise unknown("this network", "event", event, self._events)
         self.prepare()
@@ -335,7 +365,7 @@ class Network:
             population.reset()
         for projection in self.projections:
             for name, array in projection.arrays.items():
-                if not name.startswith(("weights", "since")):
+                if not name.startswith(projection.kept):
                     array[...] = 0
         self._engine.reset()
 
@@ -354,10 +384,10 @@ class Network:
         """Go back to a state that `store` gave, of this network as it is built now.
 
         Recorders forget what they recorded after that time. Raises SpikesimError if the network was changed since,
-        or if spikes are being streamed to a file, which cannot forget.
+        or if anything is being streamed to a file, which cannot forget.
         """
         if self._writers:
-            raise SpikesimError("Network.restore: spikes are streamed to a file, where time cannot go back.")
+            raise SpikesimError("Network.restore: a recorder's data are streamed to a file, where time cannot go back.")
         arrays = self.arrays()
         if {n: a.shape for n, a in arrays.items()} != {n: a.shape for n, a in state["arrays"].items()}:
             raise SpikesimError("Network.restore: the network has been changed since this state was stored.")
@@ -384,23 +414,33 @@ class Network:
                 "source_digest": source_digest()}  # fmt: skip
 
     def _open_writers(self) -> None:
-        """Open the files that spikes are streamed to, each with all the populations that go there."""
-        from spikesim.spike_writer import SpikeWriter
-
-        streams: dict[str, list[SpikeRecorder]] = {}
+        """Open the files that recorders stream to, each with all that goes there."""
+        streams: dict[str, list[Any]] = {}
         for recorder in self.recorders:
-            if isinstance(recorder, SpikeRecorder) and recorder.to is not None:
+            if isinstance(recorder, (SpikeRecorder, WeightRecorder)) and recorder.to is not None:
                 streams.setdefault(recorder.to, []).append(recorder)
         for path, recorders in streams.items():
-            if len({r.population.name for r in recorders}) < len(recorders):
+            spikes = [r.population.name for r in recorders if isinstance(r, SpikeRecorder)]
+            if len(set(spikes)) < len(spikes):
                 raise SpikesimError(f"{path}: one population has two spike recorders for this file; keep one of them.")
+            if 0 < len(spikes) < len(recorders):
+                raise SpikesimError(f"{path}: spikes and weights are streamed to different files; give two names.")
             if path not in self._writers:
-                sizes = {r.population.name: r.population.n for r in recorders}
-                self._writers[path] = SpikeWriter(path, sizes, self.dt, self.seed, self._provenance())
+                self._writers[path] = self._writer(path, recorders)
             elif any(r.writer is None for r in recorders):
                 raise RunError(f"{path} is being written already; record all that goes there before the first run.")
             for recorder in recorders:
                 recorder.writer = self._writers[path]
+
+    def _writer(self, path: str, recorders: list[Any]) -> Any:
+        """The file at `path`, opened for these recorders."""
+        from spikesim.spike_writer import SpikeWriter
+        from spikesim.weight_writer import WeightWriter
+
+        if isinstance(recorders[0], WeightRecorder):
+            return WeightWriter(path, recorders, self.dt, self.seed, self._provenance())
+        sizes = {r.population.name: r.population.n for r in recorders}
+        return SpikeWriter(path, sizes, self.dt, self.seed, self._provenance())
 
     def save_spikes(self, path: Any) -> None:
         """Write all spikes recorded in memory to a SONATA file."""
@@ -420,7 +460,7 @@ class Network:
             writer.flush(self.time)
 
     def close(self, completed: bool = True) -> None:
-        """Finish the files that spikes are streamed to, and let the worker threads go."""
+        """Finish the files that recorders stream to, and let the worker threads go."""
         for writer in self._writers.values():
             writer.close(completed, self.time)
         if self._engine is not None:

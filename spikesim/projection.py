@@ -7,6 +7,7 @@ number. The engine makes them in place, where a run wants them; what is asked fo
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,11 +22,14 @@ from spikesim.values import Given, Same, Values
 from spikesim.wiring import Listed
 
 if TYPE_CHECKING:
+    from spikesim.constraints import Constraint
     from spikesim.delays import Delays
     from spikesim.network import Network
     from spikesim.plasticity import Rule
     from spikesim.population import Population
     from spikesim.wiring import Wiring
+
+NEVER = 1 << 62  # a step that no run comes to
 
 
 class Projection:
@@ -52,7 +56,11 @@ class Projection:
         self.dendritic_delay_fraction, self.receptor = dendritic_delay_fraction, receptor
         self.wiring, self.weight, self.delay = wiring, weight, delay
         self.arrays: dict[str, Any] = {}  # what changes while the network runs
+        self.kept: tuple[str, ...] = ("weights", "since")  # beginnings of the names of those that a reset leaves
         self.runtime: Any = None  # what the engine keeps for a plastic projection
+        self.constraints: tuple[Constraint, ...] = ()
+        if self.rule is not None:
+            self.arrays["since"] = np.zeros(1, dtype=np.int64)  # spikes that reached a synapse before do not count
 
     @property
     def dense(self) -> bool:
@@ -131,13 +139,48 @@ class Projection:
             check_plastic_weights(self, weight)
         elif self.wiring is None and receptors[0] != receptors[1]:
             raise SpikesimError(f"{self!r}: a weight matrix has one receptor, so weights of one sign; give a receptor.")
-        if self.wiring is not None and self.runtime is not None:
-            self.runtime.set_weights(weight.part(0, len(self)))
-        elif self.wiring is None:
-            self.arrays["weights"][:, : self.target.n] = weight.part(0, len(self)).reshape(self.source.n, self.target.n)
+        if self.wiring is None or self.runtime is not None:
+            self.put_weights(weight.part(0, len(self)))
         if receptors != self.receptors or not (self.wiring is None or self.plastic):
             self.network.changed()
         self.weight = weight
+
+    def put_weights(self, weights: NDArray[Any]) -> None:
+        """Write weights, which fit, where the engine has them; spikes that have arrived by now do not change them."""
+        if self.wiring is None:
+            self.arrays["weights"][:, : self.target.n] = weights.reshape(self.source.n, self.target.n)
+        else:
+            self.runtime.set_weights(weights)
+
+    @property
+    def learning(self) -> bool:
+        """Whether the spikes that reach the synapses now change the weights.
+
+        Set it to False, between two runs, and the weights stay as they are: traces go on, but spikes that arrive in the
+        meantime never count. Raises SpikesimError for synapses without a plasticity rule.
+        """
+        return self.rule is not None and int(self.arrays["since"][0]) <= self.network.step
+
+    @learning.setter
+    def learning(self, on: Any) -> None:
+        if on not in (True, False):
+            raise SpikesimError(f"{self!r}: learning is True or False, not {on!r}.")
+        if on != self.learning or self.rule is None:
+            self.learn_from(self.network.time if on else math.inf)
+
+    def learn_from(self, time: float) -> None:
+        """Let the weights be as they are until `time` (ms, not before now); only spikes that arrive from then on count.
+
+        Infinity is never. Raises SpikesimError for other times and for synapses without a plasticity rule.
+        """
+        network = self.network
+        if self.rule is None:
+            raise SpikesimError(f"{self!r}: these synapses do not learn; give connect a plasticity rule.")
+        if not (isinstance(time, (int, float, np.number)) and time / network.dt > network.step - 0.5):
+            raise SpikesimError(f"{self!r}: learning begins at {network.time:g} ms (now) or later, not at {time!r}.")
+        if self.runtime is not None and self.learning:
+            self.put_weights(self.weights)  # what has arrived has counted
+        self.arrays["since"][0] = NEVER if time == math.inf else round(time / network.dt)
 
     def _checked(self, given: Any) -> Values:
         if is_number(given) and np.isfinite(given):

@@ -12,7 +12,8 @@ A protocol is a class with parameters and one method that lists its conditions, 
                 pre = [1000.0 * k for k in range(self.pairs)]
                 yield Condition(f"{delta_t:+g} ms", {"delta_t": delta_t}, pre, [t + delta_t for t in pre])
 
-`run(rule)` walks every condition exactly (`spikesim.timeline`) and sets prediction beside measurement.
+`run(rule)` walks every condition exactly (`spikesim.timeline`, `spikesim.side_by_side`) and sets prediction beside
+measurement.
 """
 
 from __future__ import annotations
@@ -36,10 +37,13 @@ LABELS = {
     "delta_t2": "Δt2 (ms)",
     "frequency": "frequency (Hz)",
     "separation": "T (ms)",
+    "pre_rate": "presynaptic rate (Hz)",
+    "post_rate": "postsynaptic rate (Hz)",
+    "closed_form": "closed form",
 }
 
 #: Column -> how `ProtocolResult.to_text` prints it.
-FORMATS = {"label": "{}", "predicted": "{:+.6f}", "measured": "{:+.3f}", "sem": "{:.3f}"}
+FORMATS = {"label": "{}", "predicted": "{:+.6f}", "closed_form": "{:+.6f}", "measured": "{:+.3f}", "sem": "{:.3f}"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +58,10 @@ class Condition:
         whether the row enters `ProtocolResult.error`.
     series
         the curve that the row belongs to in a plot.
+    trials
+        further pairs of trains (pre, post); the prediction is the mean over all pairs.
+    axonal_delay, dendritic_delay
+        how long (ms) pre- and postsynaptic spikes need to reach the synapse.
     """
 
     label: str
@@ -64,6 +72,13 @@ class Condition:
     sem: float | None = None
     counts: bool = True
     series: str = ""
+    trials: Sequence[tuple[Iterable[float], Iterable[float]]] = ()
+    axonal_delay: float = 0.0
+    dendritic_delay: float = 0.0
+
+    def trains(self) -> list[tuple[Iterable[float], Iterable[float]]]:
+        """All pairs of spike trains (ms)."""
+        return [(self.pre, self.post), *self.trials]
 
 
 class Protocol(Parameters):
@@ -71,7 +86,9 @@ class Protocol(Parameters):
     gave the rule some (see `spikesim.timeline.trajectory`).
 
     Class attributes of a protocol: `title`, `reference` (a DOI), and `axis`, the variable that its plot has
-    on the x axis; rows that lack it are drawn one beside the other.
+    on the x axis; rows that lack it are drawn one beside the other. `shows` ("window", "frequency", "triplets",
+    "rates") puts it on the cards of rules (`spikesim.card`), with the parameters `on_card`; with `second_axis`, another
+    variable, it is drawn there as a map, too.
     """
 
     w0: float = 0.0  # weight before, in units of the weights; 0 for the rule's own start
@@ -81,6 +98,9 @@ class Protocol(Parameters):
     title: ClassVar[str] = ""
     reference: ClassVar[str] = ""
     axis: ClassVar[str] = ""
+    second_axis: ClassVar[str] = ""
+    shows: ClassVar[str] = ""
+    on_card: ClassVar[Mapping[str, Any]] = {}
 
     @classmethod
     def name(cls) -> str:
@@ -101,22 +121,28 @@ class Protocol(Parameters):
     def induce(self, rule: Rule, condition: Condition) -> float:
         """The weight change under one condition, as a fraction of the weight before."""
         start = self.start(rule)
-        return weight_change(rule, condition.pre, condition.post, w0=start) / start
+        delays: Any = {"axonal_delay": condition.axonal_delay, "dendritic_delay": condition.dendritic_delay}
+        changes = [weight_change(rule, pre, post, w0=start, **delays) for pre, post in condition.trains()]
+        return math.fsum(changes) / len(changes) / start
 
     def run(self, rule: Rule) -> ProtocolResult:
         """Every condition with what the rule predicts and what was measured."""
+        from spikesim.side_by_side import relative_changes
+
         if not isinstance(rule, Rule):
             raise SpikesimError(f"{type(self).__name__}.run needs a plasticity rule, not {rule!r}.")
-        points = [Point(condition, self.induce(rule, condition)) for condition in self.conditions()]
-        return ProtocolResult(self, rule, points)
+        conditions = list(self.conditions())
+        (predicted,) = relative_changes([rule], [(self, condition) for condition in conditions])
+        return ProtocolResult(self, rule, [Point(*each) for each in zip(conditions, predicted.tolist(), strict=True)])
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Point:
     """One condition and the relative weight change that the rule predicts for it."""
 
     condition: Condition
     predicted: float
+    closed_form: float | None = None  # the same from a formula, where there is one
 
     @property
     def counted(self) -> bool:
@@ -151,11 +177,13 @@ class ProtocolResult:
     def rows(self) -> list[dict[str, Any]]:
         """The table: one dict per point, all with the same keys; None where a row has no such value."""
         names = dict.fromkeys(name for p in self.points for name in p.condition.variables)
+        closed = any(p.closed_form is not None for p in self.points)
         return [
             {
                 "label": p.condition.label,
                 **{name: p.condition.variables.get(name) for name in names},
                 "predicted": p.predicted,
+                **({"closed_form": p.closed_form} if closed else {}),
                 "measured": p.condition.measured,
                 "sem": p.condition.sem,
                 "counted": p.counted,
@@ -246,6 +274,9 @@ class ProtocolResult:
             x, y = [p.condition.variables[axis] for p in own], [p.predicted for p in own]
             colour, name = f"C{number}", f"{series}: " if series else ""
             ax.plot(x, y, ".-", color=colour, label=name + type(self.rule).__name__)
+            formula = [p.closed_form for p in own]
+            if None not in formula:
+                ax.plot(x, formula, "--", color=colour, linewidth=1.0, label=f"{name}closed form")
             _plot_measured(ax, x, own, colour, f"{name}measured ± s.e.m.")
         _finish(ax, LABELS.get(axis, axis))
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from spikesim.clock.contexts import Context
 from spikesim.errors import SpikesimError
+from spikesim.rng import Stream
 
 if TYPE_CHECKING:
     from spikesim.clock.engine import ClockEngine
@@ -259,21 +260,38 @@ class RateRecorder(_Sampled):
 
 
 class WeightRecorder(Recorder):
-    """Snapshots of a projection's weights: `times` (ms) and `values` (snapshots, synapses)."""
+    """Snapshots of a projection's weights: `times` (ms) and `values` (snapshots, synapses) of the synapses numbered
+    `synapses`.
 
-    def __init__(self, projection: Projection, every: int, step: int) -> None:
-        self.projection, self.every = projection, every
+    With `to` they are streamed to a file while the network runs; read them there.
+    """
+
+    def __init__(
+        self, projection: Projection, every: int, step: int, synapses: Any = None, to: str | None = None
+    ) -> None:
+        self.projection, self.every, self._chosen, self.to = projection, every, synapses, to
+        self.writer: Any = None
         self._next = (step // every + 1) * every
         self._steps: list[int] = []
         self._values: list[Any] = []
+
+    @property
+    def synapses(self) -> NDArray[np.int64]:
+        """(synapses,) the numbers that the recorded synapses have in their projection."""
+        return np.arange(len(self.projection)) if self._chosen is None else self._chosen
 
     def limit(self, step: int) -> int:
         return self._next
 
     def drain(self, step: int) -> None:
         if step == self._next:
-            self._steps.append(step)
-            self._values.append(self.projection.weights)
+            weights = self.projection.weights
+            weights = weights if self._chosen is None else weights[self._chosen]
+            if self.writer is not None:
+                self.writer.append(self, step, weights)
+            else:
+                self._steps.append(step)
+                self._values.append(weights)
             self._next = step + self.every
 
     def rewind(self, step: int) -> None:
@@ -284,12 +302,42 @@ class WeightRecorder(Recorder):
     def clear(self) -> None:
         self._steps, self._values = [], []
 
+    def _in_memory(self) -> None:
+        if self.to is not None:
+            raise SpikesimError(f"these weights were streamed to {self.to!r}; read them from there.")
+
     @property
     def values(self) -> NDArray[np.floating[Any]]:
         """(snapshots, synapses)"""
-        return np.array(self._values).reshape(len(self._values), len(self.projection))
+        self._in_memory()
+        return np.array(self._values).reshape(len(self._values), len(self.synapses))
 
     @property
     def times(self) -> NDArray[np.floating[Any]]:
         """(snapshots,) ms."""
+        self._in_memory()
         return np.array(self._steps, dtype=np.int64) * self.projection.network.dt
+
+
+def chosen_synapses(projection: Projection, synapses: Any, sample: Any) -> NDArray[np.int64] | None:
+    """The numbers of the synapses to record: those given, a random `sample` of so many, or None for all.
+
+    Raises SpikesimError for numbers that no synapse has.
+    """
+    if synapses is None and sample is None:
+        return None
+    label = f"Network.record: weights of {projection!r}"
+    n = len(projection)
+    if sample is not None:
+        if synapses is not None:
+            raise SpikesimError(f"{label}: give synapses or sample, not both.")
+        if not (isinstance(sample, (int, np.integer)) and 1 <= sample <= n):
+            raise SpikesimError(f"{label}: sample is a whole number from 1 to {n}, not {sample!r}.")
+        return np.sort(Stream(projection.network.seed, "SAMPLE", projection.index).permutation(n)[:sample])
+    chosen = np.atleast_1d(np.asarray(synapses))
+    if chosen.ndim != 1 or not np.issubdtype(chosen.dtype, np.integer) or not len(chosen):
+        raise SpikesimError(f"{label}: synapses are whole numbers from 0 to {n - 1}, not {synapses!r}.")
+    if chosen.min() < 0 or chosen.max() >= n:
+        wrong = chosen.min() if chosen.min() < 0 else chosen.max()
+        raise SpikesimError(f"{label}: there is no synapse {wrong}; their numbers are 0 to {n - 1}.")
+    return chosen.astype(np.int64)

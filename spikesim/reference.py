@@ -17,9 +17,10 @@ delay later, in time for the update of that step. `spikesim.plasticity` states w
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -29,10 +30,19 @@ from numpy.typing import NDArray
 from spikesim.errors import SpikesimError
 from spikesim.plasticity import BOUNDS
 from spikesim.rng import key, philox4x32, stream_id, uniform
+from spikesim.signals import signal_specs
 
 if TYPE_CHECKING:
     from spikesim.network import Network
     from spikesim.population import Population
+
+
+#: `coincident` -> the sides whose spikes of one time take effect together, or one after the other
+ORDERS = {
+    "exclude": (("post", "pre"),),
+    "pre_first": (("pre",), ("post",)),
+    "post_first": (("post",), ("pre",)),
+}
 
 
 @dataclass
@@ -52,11 +62,25 @@ class ReferenceResult:
     weights: list[NDArray[np.float64]]
 
 
-def simulate(network: Network, duration: float, states: Iterable[tuple[str, str]] = ()) -> ReferenceResult:
-    """Run a network that has not run yet for `duration` ms and trace `states`: (population, variable)."""
+def simulate(
+    network: Network,
+    duration: float,
+    states: Iterable[tuple[str, str]] = (),
+    events: Mapping[str, Iterable[float]] | None = None,
+) -> ReferenceResult:
+    """Run a network that has not run yet for `duration` ms and trace `states`: (population, variable).
+
+    `events`: name -> times (ms) at which synapses whose rule has a hook `on_<name>` apply it, in the step that follows.
+    """
     simulator = Simulator(network)
+    triggered: dict[int, list[str]] = defaultdict(list)
+    for name, times in (events or {}).items():
+        for time in times:
+            triggered[round(time / network.dt)].append(name)
     traced: dict[tuple[str, str], list[list[float]]] = {which: [] for which in states}
     for _ in range(round(duration / network.dt)):
+        for name in triggered[simulator.now]:
+            simulator.trigger(name)
         simulator.step()
         for (name, variable), rows in traced.items():
             rows.append([getattr(s, variable) for s in simulator.groups[name].state])
@@ -78,13 +102,14 @@ class Simulator:
         self.synapses = [list(self._synapses(projection)) for projection in network.projections]
         self.at_synapse: dict[int, dict[Synapse, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
         self.at_soma: dict[int, list[tuple[Synapse, float]]] = defaultdict(list)
+        self.continuous = [s for group in self.synapses for s in group if s.rule is not None and s.rule.continuous()]
         self.drives, self.seed = network.drives, network.seed
 
     def _synapses(self, projection: Any) -> Iterator[Synapse]:
         pre, post = self.groups[projection.source.name], self.groups[projection.target.name]
         rule, dt = projection.rule, projection.network.dt
-        if rule is None or rule.on_pre is None and rule.on_post is None:
-            rule = None  # nothing that a spike could change
+        if rule is None or not rule.local() and not rule.synapse:
+            rule = None  # nothing that spikes or time could change
         positive, negative = projection.receptors
         steps = np.rint(projection.delays / dt).astype(int).tolist()
         ends = zip(projection.sources.tolist(), projection.targets.tolist(), strict=True)
@@ -102,9 +127,11 @@ class Simulator:
     def step(self) -> None:
         """From now to now + 1, in the order that `spikesim.clock` states."""
         now, here = self.now, self.at_synapse[self.now]
+        for synapse in self.continuous:
+            synapse.drift(now)
         for synapse, spikes in here.items():
             if not synapse.dendritic:  # the potential arrives before any postsynaptic spike of now is known
-                self._transmit(synapse, spikes["pre"])
+                self._transmit(synapse, spikes)
         for synapse, amount in self.at_soma.pop(now, ()):
             synapse.post.inputs[synapse.j][synapse.receptor] += amount
         for drive in self.drives:
@@ -113,14 +140,26 @@ class Simulator:
         for group in self.groups.values():
             for i, emitted in group.step(now):
                 self._send(group, i, emitted)
+            group.past.append(tuple(group.state))
         for synapse, spikes in here.items():  # by now all spikes that reach a synapse at this time are known
-            for _ in range(spikes["post"]):
-                synapse.change("on_post", now)
-            if synapse.dendritic:
-                self._transmit(synapse, spikes["pre"])
-            synapse.remember(spikes, now)
+            self._meet(synapse, spikes)
         del self.at_synapse[now]
         self.now += 1
+
+    def _meet(self, synapse: Synapse, spikes: Counter[str]) -> None:
+        for sides in ORDERS[synapse.rule.coincident if synapse.rule is not None else "exclude"]:
+            if "post" in sides:
+                for _ in range(spikes["post"]):
+                    synapse.change("on_post", self.now)
+            if "pre" in sides and synapse.dendritic:
+                self._transmit(synapse, spikes)
+            synapse.remember(Counter({side: spikes[side] for side in sides}), self.now)
+
+    def trigger(self, event: str) -> None:
+        """Let every synapse whose rule has a hook for the event apply it, before the spikes of now."""
+        for synapse in itertools.chain.from_iterable(self.synapses):
+            if synapse.rule is not None and event in synapse.rule.events:
+                synapse.change(f"on_{event}", self.now)
 
     def _drive(self, drive: Any) -> None:
         (thresholds, row), n = drive.thresholds, drive.population.n
@@ -137,16 +176,25 @@ class Simulator:
             elif group.model.graded:
                 self.at_soma[self.now + synapse.axonal].append((synapse, synapse.weight * emitted))
             else:
-                self.at_synapse[self.now + synapse.axonal][synapse]["pre"] += int(emitted)
+                if synapse.lag:
+                    self.at_synapse[self.now + synapse.axonal][synapse]["potential"] += int(emitted)
+                self.at_synapse[self.now + synapse.axonal + synapse.lag][synapse]["pre"] += int(emitted)
         for synapse in group.incoming[i]:
             self.at_synapse[self.now + synapse.dendritic][synapse]["post"] += int(emitted)
 
-    def _transmit(self, synapse: Synapse, spikes: int) -> None:
-        for _ in range(spikes):
+    def _transmit(self, synapse: Synapse, spikes: Counter[str]) -> None:
+        for _ in range(spikes["pre"]):
             synapse.change("on_pre", self.now)
-            if synapse.post.model.receptors:
-                size = abs(synapse.weight) if synapse.post.model.conductance else synapse.weight
-                self.at_soma[self.now + synapse.dendritic].append((synapse, size))
+            if not synapse.lag:
+                self._potential(synapse)
+        for _ in range(spikes["potential"]):
+            self._potential(synapse)
+
+    def _potential(self, synapse: Synapse) -> None:
+        if synapse.post.model.receptors:
+            synapse.rest(self.now)
+            size = abs(synapse.weight) if synapse.post.model.conductance else synapse.weight
+            self.at_soma[self.now + synapse.dendritic].append((synapse, size))
 
     def spikes(self, name: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(steps, ids) of the spikes so far; a spike's step is the end of the one in which it was fired."""
@@ -155,7 +203,7 @@ class Simulator:
 
     def weights(self, projection: int) -> NDArray[np.float64]:
         """(synapses,) now."""
-        return np.array([synapse.weight for synapse in self.synapses[projection]])
+        return np.array([synapse.rested(self.now - 1)[0] for synapse in self.synapses[projection]])
 
 
 class Group:
@@ -166,6 +214,7 @@ class Group:
         self.dt, self.seed = population.network.dt, population.network.seed
         columns = population.arrays["state"][:, :n].T.tolist()
         self.state = [self.model.State(*column) for column in columns]  # type: ignore[attr-defined]
+        self.past = [tuple(self.state)]  # at the beginning, and after each step
         self.held = [0] * n  # steps for which the neuron is still refractory
         self.inputs = [[0.0] * len(self.model.receptors) for _ in range(n)]
         self.outgoing: list[list[Synapse]] = [[] for _ in range(n)]
@@ -240,13 +289,19 @@ class Synapse:
     release: Any = None  # short-term rule
     last: int | None = None  # when a spike was released
     since: int = 0  # when the traces had these values, just after the spikes of that time
+    s: Any = None  # the variables of the synapse
+    rested_at: int = -1  # when they and the weight had these values
 
     def __post_init__(self) -> None:
+        self.lag = 0
         if self.release is not None:
             self.release_state = self.release.initial()
         if self.rule is not None:
             self.specs, self.p = self.rule.trace_specs(), self.rule.hook_params()
             self.traces = {spec.name: [0.0] * len(spec.taus) for spec in self.specs}
+            self.lag = round(self.rule.pre_lag_time() / self.dt)
+            self.s = self.rule.synapse_start() if self.rule.synapse else None
+            self.signals = [(spec, self._sensed(spec, 0)) for spec in signal_specs(self.rule)]
 
     def released(self, now: int) -> float:
         """What a spike that is fired now will add."""
@@ -265,22 +320,63 @@ class Synapse:
                 z = self._decayed(spec, now)
                 yield z[0] if len(z) == 1 else (z[0] - z[1]) / (spec.taus[0] - spec.taus[1])
 
+    def rested(self, now: int) -> tuple[float, Any]:
+        """(weight, variables) as the time since the last arrival leaves them."""
+        passed = (now - self.rested_at) * self.dt
+        if self.s is None or not passed:
+            return self.weight, self.s
+        after, s = self.rule.rested(self.weight / self.rule.w_ref, self.s, passed, self.p)
+        return self._bounded(self.weight, after), s
+
+    def rest(self, now: int) -> None:
+        """Let time pass until now."""
+        (self.weight, self.s), self.rested_at = self.rested(now), now
+
+    def _bounded(self, before: float, after: float) -> float:
+        """The weight after a hook proposed `after` w_ref."""
+        rule = self.rule
+        return BOUNDS[rule.bounds](before, after * rule.w_ref, rule.w_min, rule.w_max)
+
+    def _sensed(self, spec: Any, now: int) -> float:
+        """What a signal takes from the neuron as the synapse sees it: as it was just before, and after its delay."""
+        then = max(0, now - self.dendritic - round(spec.delay / self.dt))
+        return float(spec.input(getattr(self.post.past[then][self.j], spec.variable)))
+
+    def _records(self, now: int) -> tuple[Any, Any]:
+        """What a hook sees of either side; no spike that was not remembered yet."""
+        post = (*self._seen("post", now), *(value for _, value in self.signals))
+        return self.rule.Pre(*self._seen("pre", now)), self.rule.Post(*post)
+
+    def drift(self, now: int) -> None:
+        """Let a step pass: signals come in, and the weight drifts."""
+        sensed = [(spec, self._sensed(spec, now), value) for spec, value in self.signals]
+        self.signals = [(s, v + (z - v) * (math.exp(-self.dt / s.tau) if s.tau else 0.0)) for s, v, z in sensed]
+        rule = self.rule
+        if rule.drift is not None:
+            w = self.weight / rule.w_ref
+            self.weight = self._bounded(self.weight, w + self.dt * rule.drift(w, *self._records(now), self.p))
+
     def change(self, hook: str, now: int) -> None:
-        """Let the rule's `on_pre` or `on_post` change the weight; it sees no spike of this time."""
+        """Let a hook of the rule change weight and variables; it sees no spike that was not remembered yet."""
         rule = self.rule
         if rule is not None and getattr(rule, hook) is not None:
-            pre, post = rule.Pre(*self._seen("pre", now)), rule.Post(*self._seen("post", now))
-            after = getattr(rule, hook)(self.weight / rule.w_ref, pre, post, self.p) * rule.w_ref
-            self.weight = BOUNDS[rule.bounds](self.weight, after, rule.w_min, rule.w_max)
+            self.rest(now)
+            pre, post = self._records(now)
+            after, self.s = rule.applied(getattr(rule, hook), self.weight / rule.w_ref, pre, post, self.s, self.p)
+            self.weight = self._bounded(self.weight, after)
 
     def remember(self, spikes: Counter[str], now: int) -> None:
         """Take the spikes of this time up into the traces."""
-        for spec in self.specs if self.rule is not None else ():
+        if self.rule is None:
+            return
+        seen = dict(zip(("pre", "post"), self._records(now), strict=True))
+        for spec in self.specs:
             z = self._decayed(spec, now)
             other = "post" if spec.side == "pre" else "pre"
             if spec.reset_by_other and spikes[other]:
                 z = [0.0] * len(z)
+            jump = 1.0 if spec.jump is None else spec.jump(seen[spec.side], self.p)
             for _ in range(spikes[spec.side]):
-                z = [value * spec.keep + 1.0 for value in z]
+                z = [value * spec.keep + jump for value in z]
             self.traces[spec.name] = z
         self.since = now

@@ -18,6 +18,7 @@ FOLDERS = {
     "neuron": "spikesim.models.neurons",
     "rule": "spikesim.models.plasticity",
     "short-term rule": "spikesim.models.short_term",
+    "constraint": "spikesim.models.constraints",
     "network": "spikesim.models.networks",
     "protocol": "spikesim.protocols",
 }
@@ -31,6 +32,8 @@ def _base(kind: str) -> Any:
         from spikesim.plasticity import Rule as base
     elif kind == "short-term rule":
         from spikesim.short_term import ShortTermRule as base
+    elif kind == "constraint":
+        from spikesim.constraints import Constraint as base
     elif kind == "network":
         from spikesim.experiment import NetworkModel as base
     else:
@@ -60,7 +63,7 @@ def discover(kind: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for info in sorted(pkgutil.iter_modules(package.__path__), key=lambda m: m.name):
         for cls in _classes(importlib.import_module(f"{package.__name__}.{info.name}"), _base(kind)):
-            name = cls.__name__ if kind in ("neuron", "rule", "short-term rule") else info.name
+            name = info.name if kind in ("network", "protocol") else cls.__name__
             if name in found:
                 raise SpikesimError(f"two {kind}s are named {name}: {found[name].__module__} and {cls.__module__}.")
             found[name] = cls

@@ -50,6 +50,7 @@ class Purpose(enum.IntEnum):
     STATE = 7  # initial values of state variables
     TASK = 8  # order and choice of stimuli
     DRIVE = 9  # Poisson input summed per neuron
+    SAMPLE = 10  # which synapses are recorded
 
 
 def stream_id(purpose: Purpose | str, index: int) -> int:

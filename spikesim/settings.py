@@ -35,17 +35,35 @@ def share_out(settings: Sequence[str], owners: Mapping[str, type[Parameters]]) -
     return shares
 
 
-def _owner(key: str, owners: Mapping[str, type[Parameters]]) -> tuple[str, str]:
+def parameter_values(
+    option: str, key: str, texts: Sequence[str], owners: Mapping[str, type[Parameters]]
+) -> tuple[str, list[Any]]:
+    """("rule.tau_plus", values) of a key like those of `share_out` and several texts to be read as values of it.
+
+    Raises SpikesimError, naming the `option`, for what `share_out` refuses, and for a preset that there is not.
+    """
+    owner, name = _owner(key, owners, option)
+    kind = owners[owner]
+    if name == "preset":
+        for text in texts:
+            if text not in kind.presets:
+                raise unknown(kind.__name__, "preset", text, kind.presets)
+        return f"{owner}.preset", list(texts)
+    typed = [_typed(kind, name, text) for text in texts]
+    return f"{owner}.{typed[0][0]}", [value for _, value in typed]
+
+
+def _owner(key: str, owners: Mapping[str, type[Parameters]], option: str = "--set") -> tuple[str, str]:
     """Which of the owners the key means, and its name there."""
     prefix, dot, name = key.partition(".")
     if dot:
         if prefix not in owners:
-            raise unknown(f"--set {key}: this command", "part", prefix, owners)
+            raise unknown(f"{option} {key}: this command", "part", prefix, owners)
         return prefix, name
     having = [owner for owner, kind in owners.items() if _knows(kind, key)]
     if len(having) > 1:
         ways = " or ".join(f"{owner}.{key}" for owner in having)
-        raise SpikesimError(f"--set {key} is ambiguous: write {ways}.")
+        raise SpikesimError(f"{option} {key} is ambiguous: write {ways}.")
     if having:
         return having[0], key
     if len(owners) == 1:

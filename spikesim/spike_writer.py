@@ -180,7 +180,7 @@ class SpikeWriter:
         except OSError as error:
             with contextlib.suppress(OSError):
                 new.unlink()
-            raise SpikesimError(_cannot_write(self.path, error)) from None
+            raise cannot_write(self.path, error) from None
         self._failed = False
         self._about = self._file["spikesim"]
         self._populations = {name: _Population(self._file, name, float(dt)) for name in populations}
@@ -244,7 +244,7 @@ class SpikeWriter:
         self._file.flush()
         if "spare" in self._about:
             del self._about["spare"]
-        self._about.attrs["ended"] = _now()
+        self._about.attrs["ended"] = now()
         self._about.attrs.modify("completed", np.bool_(completed))
         self._file.flush()
 
@@ -266,7 +266,7 @@ class SpikeWriter:
         except OSError as error:
             self._failed = True
             self._abandon()
-            raise RunError(_cannot_write(self.path, error)) from error
+            raise RunError(str(cannot_write(self.path, error))) from error
 
 
 def _skeleton(
@@ -280,22 +280,8 @@ def _skeleton(
     """Everything of a spike file but the spikes."""
     file.attrs["magic"] = np.uint32(MAGIC)
     file.attrs["version"] = np.array(FORMAT, np.uint32)
-    about = file.create_group("spikesim")
-    known = {
-        "version": __version__,
-        "dt": np.float64(dt),
-        "seed": np.uint64(seed),
-        "parameters": json.dumps(more.pop("parameters", {}), default=_plain),
-        "source_digest": str(more.pop("source_digest", "")),
-        "populations": json.dumps({name: int(n) for name, n in populations.items()}),
-        "started": _now(),
-        "ended": "",
-        "duration_ms": np.float64(0.0),
-        "completed": np.bool_(False),
-    }
-    for key, value in {**more, **known}.items():
-        scalar = isinstance(value, (str, int, float, np.generic))
-        about.attrs[key] = value if scalar else json.dumps(value, default=_plain)
+    more = {**more, "populations": json.dumps({name: int(n) for name, n in populations.items()})}
+    about = write_about(file, dt, seed, more)
     file.create_group("spikes")
     about.create_group("steps")
     grows = {"shape": (0,), "maxshape": (None,), "chunks": (CHUNK,)}
@@ -308,6 +294,26 @@ def _skeleton(
         group.create_dataset("timestamps", dtype="<f8", **plain).attrs["units"] = "ms"
         group.create_dataset("node_ids", dtype="<u8", **plain)
         about["steps"].create_dataset(name, dtype="<i8", **packed)
+
+
+def write_about(file: h5py.File, dt: float, seed: int, more: dict[str, Any]) -> h5py.Group:
+    """`/spikesim`, whose attributes tell how the file was made, in a file that is not finished yet."""
+    about = file.create_group("spikesim")
+    known = {
+        "version": __version__,
+        "dt": np.float64(dt),
+        "seed": np.uint64(seed),
+        "parameters": json.dumps(more.pop("parameters", {}), default=_plain),
+        "source_digest": str(more.pop("source_digest", "")),
+        "started": now(),
+        "ended": "",
+        "duration_ms": np.float64(0.0),
+        "completed": np.bool_(False),
+    }
+    for key, value in {**more, **known}.items():
+        scalar = isinstance(value, (str, int, float, np.generic))
+        about.attrs[key] = value if scalar else json.dumps(value, default=_plain)
+    return about
 
 
 def _squeeze(path: Path) -> None:
@@ -329,8 +335,8 @@ def _squeeze(path: Path) -> None:
             new.unlink()
 
 
-def check_place(path: Path) -> None:
-    """Raise SpikesimError unless a spike file may be made, or made anew, at `path`."""
+def check_place(path: Path, holds: str = "spikes") -> None:
+    """Raise SpikesimError unless a file that `holds` spikes, or weights, may be made, or made anew, at `path`."""
     if not path.parent.is_dir():
         raise SpikesimError(f"{path}: the folder {path.parent} does not exist; make it or choose another.")
     if path.is_dir():
@@ -341,17 +347,20 @@ def check_place(path: Path) -> None:
         return
     ours = False
     with contextlib.suppress(OSError), h5py.File(path, "r", locking=False) as file:
-        ours = "spikes" in file and "spikesim/steps" in file
+        ours = holds in file and "spikesim" in file
     if not ours:
-        raise SpikesimError(f"{path} is not a spike file of spikesim, so it is not overwritten; choose another name.")
+        what = holds.rstrip("s")
+        raise SpikesimError(f"{path} is not a {what} file of spikesim, so it is not overwritten; choose another name.")
 
 
-def _cannot_write(path: Path, error: OSError) -> str:
+def cannot_write(path: Path, error: OSError) -> SpikesimError:
+    """The error for a file that the system does not let us write."""
     why = " ".join((os.strerror(error.errno) if error.errno else str(error)).split())
-    return f"{path} cannot be written ({why}); make room there or choose another place."
+    return SpikesimError(f"{path} cannot be written ({why}); make room there or choose another place.")
 
 
-def _now() -> str:
+def now() -> str:
+    """The time of day, as files tell it."""
     return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
 
 

@@ -30,7 +30,7 @@ def _jobs(precision: str) -> Iterator[tuple[str, Callable[[], Any]]]:
     for name, neuron in discover("neuron").items():
         yield name, partial(_neuron, neuron, precision)
     for name, rule in discover("rule").items():
-        if not rule.events and not rule.post_state:  # type: ignore[attr-defined]
+        if rule.on_pre or rule.on_post:  # type: ignore[attr-defined]
             yield name, partial(_rule, rule, rule.w_start, precision)  # type: ignore[attr-defined]
     for name, rule in discover("short-term rule").items():
         yield name, partial(_rule, rule, 1.0, precision)
@@ -52,8 +52,10 @@ def _neuron(model: Any, precision: str) -> None:
 
 
 def _rule(rule: Any, weight: float, precision: str) -> None:
-    """Synapses with the rule between neurons of the first model that can end one."""
-    target = next(n for n in discover("neuron").values() if n.receptors and not n.conductance)  # type: ignore
+    """Synapses with the rule between neurons of its cell or else of the first model that can end one."""
+    first = next(n for n in discover("neuron").values() if n.receptors and not n.conductance)  # type: ignore
+    cell = getattr(rule, "cell", None)
+    target = first if cell is None else type(cell)
     with Network(seed=0, precision=precision) as net:
         population = net.add(target(), 2)
         net.connect(population, population, OneToOne(), weight=weight, plasticity=rule())

@@ -78,6 +78,15 @@ def test_readme_python_runs_as_it_stands(tmp_path):
     assert done.stdout.startswith("7 200.0 ")
 
 
+def test_the_example_of_a_network_that_learns_runs(tmp_path):
+    (example,) = blocks("docs/learning.md", "python")
+    done = subprocess.run(
+        [sys.executable, "-c", example], capture_output=True, text=True, cwd=tmp_path, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("(15, 10) 3000.0")
+
+
 @pytest.mark.parametrize("name", ["README.md", "docs/command-line.md"])
 def test_commands_run(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -109,7 +118,7 @@ def test_contributing_examples_work(tmp_path, monkeypatch):
         examples[path.parent.name] = f"{place.group(1)}:{name}"
     assert set(examples) == {"plasticity", "neurons", "protocols", "networks"}
     tried = re.findall(r"Try it: `spikesim (.*)`", text("CONTRIBUTING.md"))
-    assert len(tried) == 3
+    assert len(tried) == 4
     for words in map(shlex.split, tried):
         result = CliRunner().invoke(main, words)
         assert result.exit_code == 0, f"{' '.join(words)}: {result.stderr}{result.exception}"
@@ -157,6 +166,43 @@ def _script(name):
 def test_readme_quotes_the_result_files():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert _script("readme_results").block() in readme
+
+
+def test_readme_quotes_the_rule_table():
+    script = _script("rule_table")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert script.BLOCK.search(readme)
+    assert script.block() in readme
+
+
+def test_rule_table_is_what_the_rules_say():
+    """Published parameters, of the rules that are walked side by side; the others take long."""
+    from spikesim.card_table import compare, rules_named
+    from spikesim.side_by_side import known
+
+    kept = json.loads((ROOT / "docs/results/rule_table.json").read_text(encoding="utf-8"))["published"]
+    quick = {name: kind for name, kind in rules_named("all").items() if name in kept and known(kind())}
+    assert {"PairSTDP", "TripletSTDP"} <= quick.keys()
+    found = compare(quick)["published"]
+    for rule in quick:
+        for name, best in kept[rule].items():
+            assert found[rule][name]["preset"] == best["preset"], (rule, name)
+            assert found[rule][name]["error"] == pytest.approx(best["error"], rel=1e-6), (rule, name)
+
+
+def test_protocols_page_works_as_it_stands(capsys):
+    (example,) = blocks("docs/protocols.md", "python")
+    exec(example, {})
+    errors = json.loads(capsys.readouterr().out)
+    assert len(errors) == 3
+    assert min(errors) == errors[1] < 0.4
+
+
+def test_protocols_page_lists_every_protocol():
+    from spikesim.registry import discover
+
+    listed = re.findall(r"^\| `(\w+)` \|", text("docs/protocols.md"), re.MULTILINE)
+    assert sorted(listed) == sorted(discover("protocol"))
 
 
 def test_protocol_errors_are_what_the_file_says():

@@ -44,6 +44,16 @@ def test_time_constants_of_traces_are_parameters(rule):
 
 
 @every_rule
+def test_signals_name_parameters_and_what_the_cell_has(rule):
+    for name, signal in rule.signals.items():
+        named = {getattr(signal, field, None) for field in ("tau", "delay", "squared_above")} - {None}
+        assert named <= set(rule.parameters), name
+        assert name not in rule.traces
+        if rule.cell is not None:
+            assert signal.variable in rule.cell.state, name
+
+
+@every_rule
 def test_can_be_made_with_each_preset_and_pairing(rule):
     assert set(rule.pairings) <= set(PAIRINGS)
     for pairing in rule.pairings:
@@ -84,22 +94,55 @@ def test_compiled_hooks_equal_the_plain_ones(rule):
     rng = np.random.default_rng(3)
     one = rule()
     p = one.hook_params()
-    for name in ("on_pre", "on_post", *(f"on_{event}" for event in rule.events)):
-        hook = getattr(rule, name)
+    hooks = ("on_pre", "on_post", "drift", "between", *(f"on_{e}" for e in rule.events))
+    for name in (*hooks, *(f"jump_{t}" for t in rule.traces)):
+        hook = getattr(rule, name, None)
         if hook is None:
             continue
-        compiled = _compile(hook)
+        compiled = _compiled(hook)
         for _ in range(20):
-            w = rng.uniform(0.05, 0.95)
-            pre, post = (side(*rng.uniform(0.0, 2.0, len(side._fields))) for side in (rule.Pre, rule.Post))
-            assert compiled(w, pre, post, p) == pytest.approx(hook(w, pre, post, p), rel=1e-12), name
+            w, elapsed = rng.uniform(0.05, 0.95), rng.uniform(0.1, 200.0)
+            records = {r: getattr(rule, r)(*rng.uniform(0.0, 2.0, len(getattr(rule, r)._fields))) for r in RECORDS}
+            pre, post, s = records.values()
+            if name == "between":
+                given = w, s, elapsed, p
+            elif name.startswith("jump_"):
+                given = (pre if rule.traces[name.removeprefix("jump_")].side == "pre" else post), p
+            else:
+                given = w, pre, post, p, *([s] if rule.synapse else [])
+            assert compiled(*given) == pytest.approx(hook(*given), rel=1e-12), name
 
 
-def _compile(hook):
+RECORDS = ("Pre", "Post", "Synapse")
+
+
+def _compiled(hook):
     inner = register_jitable(hook)
 
     @njit
-    def outer(w, pre, post, p):
-        return inner(w, pre, post, p)
+    def outer(*given):
+        return inner(*given)
 
     return outer
+
+
+@every_rule
+def test_variables_of_the_synapse_have_a_start_and_a_time_constant(rule):
+    one = rule()
+    for name, local, start, tau in zip(
+        rule.synapse, rule.synapse.values(), one.synapse_start(), one.synapse_taus(), strict=True
+    ):
+        assert np.isfinite(start), name
+        assert (tau == np.inf) == (local.tau is None), name
+
+
+@walkable
+@pytest.mark.parametrize("first", ["pre_first", "post_first"])
+def test_coincident_spikes_may_come_one_after_the_other(rule, first):
+    """As if the later side's spike came a moment later."""
+    pre, post = (np.sort(train.round(1)) for train in random_trains(4))
+    moment = 1e-6
+    moved = [pre, post + moment] if first == "pre_first" else [pre + moment, post]
+    expected = weight_change(rule(), *moved)
+    # The moment is 1e-7 of the shortest time constant, and each of 200 spikes on either side counts.
+    assert weight_change(rule(coincident=first), pre, post) == pytest.approx(expected, rel=1e-4, abs=1e-7)

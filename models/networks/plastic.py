@@ -9,10 +9,10 @@ PEERS = {"PairSTDP": "pair", "TripletSTDP": "triplet"}  # what the rules are cal
 class Plastic(Brunel10k):
     """`brunel_10k` where the eight million synapses among excitatory neurons follow `rule`.
 
-    Weights lie between 0 and 2 J, start at J, and amplitudes are in units of 2 J. Those of `PairSTDP` and `TripletSTDP`
-    are learning_rate times those of `brunel_10k`; by default so small that every update is computed while the activity
-    stays what it is. Other rules have their default amplitudes, and weights move. What one plastic event costs is
-    reported as ns_per_plastic_event: the time of all threads over the presynaptic spikes that reached a plastic
+    Weights lie between 0 and 2 J (mV), start at J, and amplitudes are in units of 2 J. Those of `PairSTDP` and
+    `TripletSTDP` are learning_rate times those of `brunel_10k`; by default so small that every update is computed while
+    the activity stays what it is. Other rules have their default amplitudes, and weights move. What one plastic event
+    costs is reported as ns_per_plastic_event: the time of all threads over the presynaptic spikes that reach a plastic
     synapse, with everything else that the run did, neurons and static synapses, charged to them.
     """
 

@@ -12,10 +12,12 @@ import numpy as np
 import psutil
 
 from spikesim.clock import delivery, drives, neurons, short_term
+from spikesim.clock.constraints import ConstraintRuntime
 from spikesim.clock.contexts import Context
 from spikesim.clock.drive import INTERRUPT, SYNC_LENGTH, drive, once
 from spikesim.clock.inputs import Inputs
 from spikesim.clock.lazy_synapses import LazyRuntime, comes_apart
+from spikesim.clock.local_runtime import LocalRuntime
 from spikesim.clock.patience import Patience
 from spikesim.clock.rings import ranges, resized_ring, widened_ring
 from spikesim.clock.static_tables import Share, SparseTable, same_weight, sparse_table
@@ -69,10 +71,16 @@ class ClockEngine:
                 projection.runtime = self._runtime(projection)
             if projection.short_term is not None:
                 short_term.prepare(projection, projection.short_term)
+        self.constraints = [
+            ConstraintRuntime(p, place) for p in self.network.projections for place in range(len(p.constraints))
+        ]
 
     def _runtime(self, projection: Projection) -> Any:
         if projection.dense:
             return EventRuntime(projection, self)
+        assert projection.rule is not None
+        if projection.rule.has_memory():
+            return LocalRuntime(projection, self)
         sums = comes_apart(projection)
         return PlasticRuntime(projection, self) if sums is None else LazyRuntime(projection, self, sums)
 
@@ -157,6 +165,8 @@ class ClockEngine:
             traced: Any
             for traced in [*plastic, *events]:
                 steps += traced.traces[t]
+            for constraint in self.constraints:
+                steps += constraint.operations(self, t)
             for projection in network.projections:
                 if projection.short_term is not None:
                     steps.append(short_term.operation(projection, projection.short_term, self, t))
@@ -219,6 +229,8 @@ class ClockEngine:
         for p in self.network.projections:
             if p.short_term is not None:
                 short_term.reset(p, p.short_term)
+            if isinstance(p.runtime, PlasticRuntime | LazyRuntime):
+                p.runtime.reset()
         self.refill()
 
     def refill(self) -> None:
@@ -350,7 +362,7 @@ class ClockEngine:
             if event in p.model.events:
                 self._neuron_event(p, event)
         for projection in self.network.projections:
-            if isinstance(projection.runtime, EventRuntime):
+            if isinstance(projection.runtime, (EventRuntime, LocalRuntime)):
                 projection.runtime.trigger(event)
 
     def _neuron_event(self, population: Population, event: str) -> None:

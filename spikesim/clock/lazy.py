@@ -1,15 +1,19 @@
 """Operations for rules that come apart (`spikesim.factors`): synapses are visited at presynaptic spikes only.
 
-Let dw = x_i(t) psi_j at each spike of the postsynaptic neuron j, where the trace x_i of the presynaptic neuron i decays
-with tau and nothing else happens between two of its spikes. Then between visits at t0 and t1
+Let dw = x_i(t) psi_j at each spike of the postsynaptic neuron j, or in each step, where x_i, a trace of the presynaptic
+neuron i, decays with tau and nothing else happens between two of its spikes. Then between visits at t0 and t1
 
     w(t1) - w(t0) = x_i(t0) e^((t0 - T)/tau) [C_j(t1) - C_j(t0)],
-    C_j(t) = sum over the spikes s <= t of j of e^(-(s - T)/tau) psi_j(s)
+    C_j(t) = sum over s <= t of e^(-(s - T)/tau) psi_j(s)
 
-with any origin T: one number for each neuron j in place of the spikes. A synapse keeps the C_j of its last visit, its
-row the factor in front. So that nothing overflows or is lost to rounding, T is the beginning of the epoch in which the
-row was visited last, and each neuron has a C_j for each of the last few epochs, which all go on; what x_i has left in
-still later ones is beyond the last digit. Rows without a spike for that long are settled before their epoch goes.
+with any origin T: one number for each neuron j in place of all that it did. A synapse keeps the C_j of its last visit,
+its row the factor in front. So that nothing overflows or is lost to rounding, T is the beginning of the epoch in which
+the row was visited last, and each neuron has a C_j for each of the last few epochs, which all go on; what x_i has left
+in still later ones is beyond the last digit. Rows without a spike for that long are settled before their epoch goes. A
+trace with two time constants is two exponentials, each with sums of its own.
+
+Bounds hold at each visit. Where postsynaptic spikes only ever let the weight grow, or only shrink, that comes to the
+same as bounds at each of them; for `drift` it does not.
 
 Delays are those of `spikesim.clock.plasticity`: a synapse with delay d of which dend steps are dendritic is served dend
 steps late. Every number here is kept for each delay, and time t is that at which a presynaptic spike left its neuron.
@@ -31,12 +35,13 @@ from spikesim.lowlevel import OPERATION, at, context, load, load_looked_up, look
 
 LazyContext = namedtuple(
     "LazyContext",
-    "delays dendritic n_delays begins n_begins slots weights seen n_synapses lo n_local sums epochs epoch_steps "
-    "visited factors n_source x_stride n_target x n_x y n_y params units rates keep bump limit since ring "
+    "delays dendritic n_delays begins n_begins slots weights seen n_synapses lo n_local sums epochs lengths "
+    "visited factors n_source x_stride n_target x n_x y n_y params units rates keep bump psi dt limit since ring "
     "spike_ids row_size starts counts n_threads post_ids post_row_size post_start post_counts thread "
     "inputs input_rows row_bytes delivers",
 )
 LINE = 64  # bytes that come from memory at a time
+AHEAD = 2  # how many spikes before its use a row is asked for
 
 
 @register_jitable
@@ -62,26 +67,48 @@ def _clip(weights, begin, end, least, most):
 
 
 @register_jitable
-def _settle(g, kind, slot, place, n_sums, k, i, least, most):
-    """Bring the weights of one row up to date, as of the postsynaptic spikes that were collected."""
+def _settle(g, kind, slot, place, n_sums, k, i, a):
+    """Bring the weights of one row up to date with what was collected, by one trace."""
     begins, m = at(g.begins, place, g.n_begins), g.n_synapses
     slots, weights, seen = at(g.slots, slot, m), at(g.weights, kind, m), at(g.seen, kind, n_sums * m)
-    sums = at(g.sums, kind, g.n_delays * g.epochs * n_sums * g.n_local)
+    sums, lengths = at(g.sums, kind, g.n_delays * g.epochs * n_sums * g.n_local), at(g.lengths, int64, n_sums)
     stride, row = g.n_delays * g.n_source, k * g.n_source + i
-    visited, factors = at(g.visited, int32, stride), at(g.factors, kind, n_sums * stride)
+    visited, factors = at(g.visited, int64, stride), at(g.factors, kind, n_sums * stride)
     begin, end = int64(begins[i * g.n_delays + k]), int64(begins[i * g.n_delays + k + 1])
-    for a in range(n_sums):
-        found = _sums(g, sums, k, visited[row], a, n_sums)
-        _collect(slots, weights, seen[a * m : (a + 1) * m], begin, end, factors[a * stride + row], found, found)
-    _clip(weights, begin, end, least, most)
+    found = _sums(g, sums, k, (visited[row] - 1) // lengths[a], a, n_sums)
+    _collect(slots, weights, seen[a * m : (a + 1) * m], begin, end, factors[a * stride + row], found, found)
+
+
+@register_jitable
+def _clip_row(g, kind, place, k, i, least, most):
+    begins, weights = at(g.begins, place, g.n_begins), at(g.weights, kind, g.n_synapses)
+    _clip(weights, int64(begins[i * g.n_delays + k]), int64(begins[i * g.n_delays + k + 1]), least, most)
+
+
+@register_jitable
+def _begin_epoch(g, kind, slot, place, n_sums, k, a, epoch, least, most):
+    """Make room for the sums of a new epoch: rows that were visited last in the one that goes are settled."""
+    stride = g.n_delays * g.n_source
+    visited, factors = at(g.visited, int64, stride), at(g.factors, kind, n_sums * stride)
+    length = at(g.lengths, int64, n_sums)[a]
+    for i in range(g.n_source):
+        row = k * g.n_source + i
+        if visited[row] > 0 and (visited[row] - 1) // length == epoch - g.epochs:
+            _settle(g, kind, slot, place, n_sums, k, i, a)
+            _clip_row(g, kind, place, k, i, least, most)
+            factors[a * stride + row] = 0.0
+    _sums(g, at(g.sums, kind, g.n_delays * g.epochs * n_sums * g.n_local), k, epoch, a, n_sums)[:] = 0.0
 
 
 @functools.cache
 def collect_op(rule: Any, n_sums: int, dtype: Any, small: bool, many: bool) -> Any:
-    """Let the postsynaptic spikes that reach the synapses now count, after making room for a new epoch."""
-    on_post = hook(rule.on_post)
+    """Let count what the postsynaptic neurons do that reaches the synapses now: `drift` and spikes."""
+    on_post, drift = rule.on_post, rule.drift
+    for function in (on_post, drift):
+        if function is not None:
+            hook(function)
     Params, Pre, Post = rule.Params, rule.Pre, rule.Post
-    n_params, n_pre = len(Params._fields), len(Pre._fields)
+    n_params, n_pre, spiking, drifting = len(Params._fields), len(Pre._fields), on_post is not None, drift is not None
     kind, slot, place = real(dtype), uint16 if small else uint32, int64 if many else uint32
     with cache_for(rule) as cache:
 
@@ -90,53 +117,52 @@ def collect_op(rule: Any, n_sums: int, dtype: Any, small: bool, many: bool) -> A
             g = context(LazyContext, address)
             delays, dendritic = at(g.delays, int64, g.n_delays), at(g.dendritic, int64, g.n_delays)
             numbers = at(g.params, kind, n_params + 3)
-            p, w_ref = load(Params, numbers, 0, 1), numbers[n_params]
+            p, w_ref, h = load(Params, numbers, 0, 1), numbers[n_params], at(g.dt, kind, 1)[0]
             y, units = at(g.y, kind, g.ring * g.n_y * g.n_target), at(g.units, kind, n_pre * n_sums)
             sums, rates = at(g.sums, kind, g.n_delays * g.epochs * n_sums * g.n_local), at(g.rates, float64, n_sums)
-            ids, counts = (
-                at(g.post_ids, int32, g.ring * g.post_row_size),
-                at(g.post_counts, int32, g.ring * g.n_threads),
-            )
-            stride = g.n_delays * g.n_source
-            visited, factors = at(g.visited, int32, stride), at(g.factors, kind, n_sums * stride)
-            since = at(g.since, int64, 1)[0]
+            ids = at(g.post_ids, int32, g.ring * g.post_row_size)
+            counts, lengths = at(g.post_counts, int32, g.ring * g.n_threads), at(g.lengths, int64, n_sums)
+            psi, since = at(g.psi, kind, g.n_local), at(g.since, int64, 1)[0]
             for k in range(g.n_delays):
                 t, now = step - delays[k], step - dendritic[k]
                 if t < 0 or now > g.limit:
                     continue
-                epoch = t // g.epoch_steps + 1
-                if t % g.epoch_steps == 0:
-                    for i in range(g.n_source):
-                        row = k * g.n_source + i
-                        if visited[row] > 0 and visited[row] == epoch - g.epochs:
-                            _settle(g, kind, slot, place, n_sums, k, i, numbers[-2], numbers[-1])
-                            visited[row] = 0
-                            for a in range(n_sums):
-                                factors[a * stride + row] = 0.0
-                    for a in range(n_sums):
-                        _sums(g, sums, k, epoch, a, n_sums)[:] = 0.0
-                emitted = now - dendritic[k]
-                if now < since or emitted < 0:
+                for a in range(n_sums):
+                    if t % lengths[a] == 0:
+                        _begin_epoch(g, kind, slot, place, n_sums, k, a, t // lengths[a], numbers[-2], numbers[-1])
+                if now < since:
                     continue
-                ring_row = emitted % g.ring
-                first = ring_row * g.post_row_size + g.post_start
-                for q in range(first, first + counts[ring_row * g.n_threads + g.thread]):
-                    post = load(Post, y, ring_row * g.n_y * g.n_target + ids[q], g.n_target)
-                    for a in range(n_sums):
-                        psi = on_post(kind(0.0), load(Pre, units, a, n_sums), post, p) * w_ref
-                        for age in range(min(g.epochs, epoch)):
-                            elapsed = t % g.epoch_steps + age * g.epoch_steps
-                            share = math.exp(-elapsed * rates[a]) * psi
-                            _sums(g, sums, k, epoch - age, a, n_sums)[ids[q] - g.lo] += kind(share)
+                emitted = now - dendritic[k]
+                y_row = (emitted % g.ring) * g.n_y * g.n_target
+                for a in range(n_sums):
+                    unit, epoch, elapsed = load(Pre, units, a, n_sums), t // lengths[a], t % lengths[a]
+                    n_open = min(g.epochs, epoch + 1)
+                    if drifting:
+                        for j in range(g.n_local):
+                            post = load_looked_up(Post, y, y_row + g.lo + j, g.n_target)
+                            put(psi, j, kind(drift(kind(0.0), unit, post, p) * h * w_ref))
+                        for age in range(n_open):
+                            share = kind(math.exp(-(elapsed + age * lengths[a]) * rates[a]))
+                            total = _sums(g, sums, k, epoch - age, a, n_sums)
+                            for j in range(g.n_local):
+                                total[j] += share * psi[j]
+                    if spiking and emitted >= 0:
+                        first = (emitted % g.ring) * g.post_row_size + g.post_start
+                        for q in range(first, first + counts[(emitted % g.ring) * g.n_threads + g.thread]):
+                            post = load(Post, y, y_row + ids[q], g.n_target)
+                            amount = on_post(kind(0.0), unit, post, p) * w_ref
+                            for age in range(n_open):
+                                share = math.exp(-(elapsed + age * lengths[a]) * rates[a])
+                                _sums(g, sums, k, epoch - age, a, n_sums)[ids[q] - g.lo] += kind(share * amount)
 
     return collect
 
 
 @functools.cache
-def visit_op(rule: Any, which: tuple[int, ...], dtype: Any, small: bool, many: bool) -> Any:
+def visit_op(rule: Any, n_sums: int, dtype: Any, small: bool, many: bool) -> Any:
     """Deliver the spikes that arrive now: collect what each synapse has gained, apply `on_pre`, add the weight to the
-    input of its target. `which`: the presynaptic traces that `on_post` is linear in."""
-    on_pre, n_sums = rule.on_pre, len(which)
+    input of its target."""
+    on_pre = rule.on_pre
     Params, Pre, Post = rule.Params, rule.Pre, rule.Post
     n_params, changes = len(Params._fields), on_pre is not None
     if changes:
@@ -154,9 +180,6 @@ def visit_op(rule: Any, which: tuple[int, ...], dtype: Any, small: bool, many: b
             numbers = at(g.params, kind, n_params + 3)
             p, w_ref, least, most = load(Params, numbers, 0, 1), numbers[n_params], numbers[-2], numbers[-1]
             x, y = at(g.x, kind, g.ring * g.n_x * g.x_stride), at(g.y, kind, g.ring * g.n_y * g.n_target)
-            keep, bump = at(g.keep, float64, g.n_x), at(g.bump, float64, g.n_x)
-            sums, rates = at(g.sums, kind, g.n_delays * g.epochs * n_sums * g.n_local), at(g.rates, float64, n_sums)
-            visited, factors = at(g.visited, int32, stride), at(g.factors, kind, n_sums * stride)
             ids, counts = at(g.spike_ids, int32, g.ring * g.row_size), at(g.counts, int32, g.ring * g.n_threads)
             starts, since = at(g.starts, int64, g.n_threads), at(g.since, int64, 1)[0]
             inputs = at(g.inputs + (step % g.input_rows) * g.row_bytes, kind, g.lo + g.n_local)[g.lo :]
@@ -164,7 +187,6 @@ def visit_op(rule: Any, which: tuple[int, ...], dtype: Any, small: bool, many: b
                 t, now = step - delays[k], step - dendritic[k]
                 if t < 0 or now > g.limit:
                     continue
-                epoch, elapsed = t // g.epoch_steps + 1, t % g.epoch_steps
                 x_row = (t % g.ring) * g.n_x * g.x_stride
                 y_row = ((now - dendritic[k]) % g.ring) * g.n_y * g.n_target + g.lo
                 for thread in range(g.n_threads):
@@ -173,25 +195,17 @@ def visit_op(rule: Any, which: tuple[int, ...], dtype: Any, small: bool, many: b
                     for q in range(first, last):
                         i = ids[q]
                         begin, end = int64(begins[i * g.n_delays + k]), int64(begins[i * g.n_delays + k + 1])
-                        if q + 2 < last:
-                            later = ids[q + 2] * g.n_delays + k
+                        if q + AHEAD < last:
+                            later = ids[q + AHEAD] * g.n_delays + k
                             for a in range(int64(begins[later]), int64(begins[later + 1]), LINE // weights.itemsize):
                                 prefetch(slots, a)
                                 prefetch(weights, a)
                                 for b in range(n_sums):
                                     prefetch(seen, b * m + a)
-                        row = k * g.n_source + i
                         for a in range(n_sums):
-                            new = _sums(g, sums, k, epoch, a, n_sums)
-                            old = new if visited[row] == 0 else _sums(g, sums, k, visited[row], a, n_sums)
                             known = seen[a * m : (a + 1) * m]
-                            _collect(slots, weights, known, begin, end, factors[a * stride + row], old, new)
-                            trace, spike = x[x_row + which[a] * g.x_stride + i], q
-                            while spike >= first and ids[spike] == i:  # a source may fire more than once in a step
-                                trace = trace * keep[which[a]] + bump[which[a]]
-                                spike -= 1
-                            factors[a * stride + row] = kind(trace * math.exp(elapsed * rates[a]))
-                        visited[row] = epoch
+                            _gather(g, kind, n_sums, k, i, a, t, slots, weights, known, begin, end)
+                        at(g.visited, int64, stride)[k * g.n_source + i] = t + 1
                         if n_sums > 0:
                             _clip(weights, begin, end, least, most)
                         if changes and now >= since:
@@ -207,9 +221,25 @@ def visit_op(rule: Any, which: tuple[int, ...], dtype: Any, small: bool, many: b
     return visit
 
 
+@register_jitable
+def _gather(g, kind, n_sums, k, i, a, t, slots, weights, seen, begin, end):
+    """Give the synapses of a row what one trace has brought since the last visit, and let the trace see this spike."""
+    sums, lengths = at(g.sums, kind, g.n_delays * g.epochs * n_sums * g.n_local), at(g.lengths, int64, n_sums)
+    rate, keep, bump = at(g.rates, float64, n_sums)[a], at(g.keep, float64, n_sums)[a], at(g.bump, float64, n_sums)[a]
+    row, length = k * g.n_source + i, lengths[a]
+    factor = at(g.factors, kind, n_sums * g.n_delays * g.n_source)[a * g.n_delays * g.n_source + row :]
+    last, epoch = at(g.visited, int64, g.n_delays * g.n_source)[row] - 1, t // length
+    new = _sums(g, sums, k, epoch, a, n_sums)
+    there = last >= 0 and last // length > epoch - g.epochs
+    old = _sums(g, sums, k, last // length, a, n_sums) if there else new
+    _collect(slots, weights, seen, begin, end, factor[0], old, new)
+    trace = factor[0] * math.exp(-(t - last // length * length) * rate) if there else 0.0
+    factor[0] = kind((trace * keep + bump) * math.exp((t % length) * rate))
+
+
 @functools.cache
 def settle_op(n_sums: int, dtype: Any, small: bool, many: bool) -> Any:
-    """Bring all weights up to date, as of the postsynaptic spikes that were collected."""
+    """Bring all weights up to date with what was collected."""
     kind, slot, place = real(dtype), uint16 if small else uint32, int64 if many else uint32
     with cache_for() as cache:
 
@@ -217,10 +247,12 @@ def settle_op(n_sums: int, dtype: Any, small: bool, many: bool) -> Any:
         def settle(address, n_params):
             g = context(LazyContext, address)
             limits = at(g.params, kind, n_params + 3)
-            visited = at(g.visited, int32, g.n_delays * g.n_source)
+            visited = at(g.visited, int64, g.n_delays * g.n_source)
             for k in range(g.n_delays):
                 for i in range(g.n_source):
                     if visited[k * g.n_source + i] > 0:
-                        _settle(g, kind, slot, place, n_sums, k, i, limits[-2], limits[-1])
+                        for a in range(n_sums):
+                            _settle(g, kind, slot, place, n_sums, k, i, a)
+                        _clip_row(g, kind, place, k, i, limits[-2], limits[-1])
 
     return settle

@@ -8,6 +8,7 @@ import numpy as np
 
 from spikesim.clock import lazy as ops
 from spikesim.clock.contexts import Context
+from spikesim.clock.continuous import SignalBlock
 from spikesim.clock.drive import once
 from spikesim.clock.plasticity import NEVER
 from spikesim.clock.static_tables import Share, places, sparse_table
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from spikesim.projection import Projection
 
 EPOCHS = 8  # for which a neuron has a sum
-#: time constants that an epoch lasts: sums lose e to that many in precision, and when EPOCHS - 1 epochs are over nothing
-#: of a trace is left in the last digit of a weight
+#: time constants that an epoch lasts: sums lose e to that many in precision, and when EPOCHS - 1 epochs are over
+#: nothing of a trace is left in the last digit of a weight
 IN_EPOCH = {np.dtype(np.float32): 4.0, np.dtype(np.float64): 5.0}
 STATE = ("weights", "seen", "sums", "visited", "factors")  # arrays of each thread
 MANY_DELAYS = 256  # each has sums of its own
@@ -31,14 +32,16 @@ def comes_apart(projection: Projection) -> tuple[str, ...] | None:
     rule, delay = projection.rule, projection.delay
     assert rule is not None
     found, specs = factors(rule), rule.trace_specs()
-    if found is None or any(s.reset_by_other or s.mean_over for s in specs):
-        return None
-    if any(len(s.taus) > 1 for s in specs if s.name in found):
+    if (
+        found is None
+        or rule.has_memory()
+        or any(s.mean_over for s in specs)
+        or any(s.jump for s in specs if s.name in found)
+    ):
         return None
     if rint(delay.shortest, projection.dendritic_delay_fraction) == 0 or delay.longest - delay.shortest >= MANY_DELAYS:
         return None
-    taus = [s.taus[0] for s in specs if s.name in found]
-    return None if taus and max(taus) > 1.5 * min(taus) else found
+    return found
 
 
 def rint(steps: Any, fraction: float) -> Any:
@@ -53,13 +56,12 @@ class LazyRuntime:
         self.projection, rule, network = projection, projection.rule, projection.network
         assert rule is not None
         specs = rule.trace_specs()
-        sides = {side: [s for s in specs if s.side == side] for side in ("pre", "post")}
-        self.blocks = {side: TraceBlock(projection, side, found) for side, found in sides.items()}
-        self.which = tuple(k for k, s in enumerate(sides["pre"]) if s.name in names)
-        self.units = np.eye(max(1, len(sides["pre"])), dtype=network.dtype)[:, list(self.which)].copy()
-        self.rates = np.array([network.dt / sides["pre"][k].taus[0] for k in self.which] or [0.0])
-        steps = IN_EPOCH[np.dtype(network.dtype)] / self.rates.max() if self.which else 1 << 40
-        self.epoch_steps = max(1, round(steps))
+        pre, post = ([s for s in specs if s.side == side] for side in ("pre", "post"))
+        self.signals = SignalBlock(projection, first=len(post))
+        ahead = self.signals.longest
+        self.blocks = {"pre": TraceBlock(projection, "pre", pre),
+                       "post": TraceBlock(projection, "post", post, len(self.signals.specs), ahead)}  # fmt: skip
+        self._exponentials(pre, names)
         low, high = (-np.inf, np.inf) if rule.bounds == "none" else (rule.w_min, rule.w_max)
         self.n_params = len(rule.hook_params())
         self.params = np.array((*rule.hook_params(), rule.w_ref, low, high), dtype=network.dtype)
@@ -68,10 +70,22 @@ class LazyRuntime:
         self.dendritic = [rint(table.delays, projection.dendritic_delay_fraction) for table in self.tables]
         fraction = projection.dendritic_delay_fraction
         self.waiting = int(rint(projection.delay.longest, fraction))
-        self.lag = projection.delay.longest + 2 * self.waiting
-        projection.arrays["since"] = np.zeros(1, dtype=np.int64)
+        self.lag = projection.delay.longest + 2 * self.waiting + ahead
         for t, table in enumerate(self.tables):
             self._allocate(t, table)
+
+    def _exponentials(self, pre: list[Any], names: tuple[str, ...]) -> None:
+        """The exponentials that traces consist of: whose they are, their rates per step, what a spike leaves of them
+        and adds, and how many steps their epochs last."""
+        network, block = self.projection.network, self.blocks["pre"]
+        found = [(k, part, tau) for k, s in enumerate(pre) if s.name in names for part, tau in enumerate(s.taus)]
+        self.n_sums = len(found)
+        self.units = np.eye(max(1, len(pre)), dtype=network.dtype)[:, [k for k, _, _ in found]].copy()
+        self.rates = np.array([network.dt / tau for _, _, tau in found] or [0.0])
+        self.keep = np.array([block.keep[k] for k, _, _ in found] or [0.0])
+        self.bump = np.array([block.bump[part, k] * (-1.0) ** part for k, part, _ in found] or [0.0])
+        steps = [max(1, round(IN_EPOCH[np.dtype(network.dtype)] * tau / network.dt)) for _, _, tau in found]
+        self.lengths = np.array(steps or [1], dtype=np.int64)
 
     def _table(self, thread: int) -> Any:
         p = self.projection
@@ -79,34 +93,44 @@ class LazyRuntime:
         return sparse_table([share], p.source.n, share.hi - share.lo, 1, p.network.dtype)
 
     def _allocate(self, t: int, table: Any) -> None:
-        projection, arrays, n_sums = self.projection, self.projection.arrays, len(self.which)
+        projection, arrays, n_sums = self.projection, self.projection.arrays, self.n_sums
         dtype, n, n_local = projection.network.dtype, len(table.slots), self.shares[t].hi - self.shares[t].lo
         rows = len(table.delays) * projection.source.n
         arrays[f"weights/{t}"] = table.weights if len(table.weights) == n else np.full(n, table.weights[0], dtype)
         arrays[f"seen/{t}"] = np.zeros((n_sums, n), dtype)
         arrays[f"sums/{t}"] = np.zeros((len(table.delays), EPOCHS, n_sums, n_local), dtype)
-        arrays[f"visited/{t}"] = np.zeros(rows, np.int32)
+        arrays[f"visited/{t}"] = np.zeros(rows, np.int64)
         arrays[f"factors/{t}"] = np.zeros((n_sums, rows), dtype)
         table.weights = arrays[f"weights/{t}"][:0]  # held there only
 
     def attach(self, engine: ClockEngine) -> None:
         """Build the operations for the rings and input slots that the engine has laid out."""
-        self.engine = engine
+        self.engine, fresh = engine, "post/history" not in self.projection.arrays
         for block in self.blocks.values():
             block.ring(engine.ring, self.projection.network.step)
+        if fresh:
+            self.signals.begin()
         threads = range(len(self.tables))
         self.contexts = [self._context(t, self.projection.arrays, NEVER) for t in threads]
         self.early: list[Any] = [[] for _ in threads]
         self.late: list[Any] = [[] for _ in threads]
         self.delivery = [[(op.address, self.contexts[t]) for op in self._operations(t)] for t in threads]
-        self.traces = [[b.operation(engine, t) for b in self.blocks.values() if b.specs] for t in threads]
+        self.traces = [
+            [op for b in self.blocks.values() if b.specs for op in b.operations(engine, t)]
+            + self.signals.operations(engine, t)
+            for t in threads
+        ]
+
+    def reset(self) -> None:
+        """The signals begin anew with the neurons as they are now."""
+        self.signals.begin()
 
     def _operations(self, t: int) -> list[Any]:
         """What each step does: collect postsynaptic spikes, visit synapses."""
         rule: Any = type(self.projection.rule)
         kind = self._kind(t)
-        collect = [ops.collect_op(rule, len(self.which), *kind)] if self.which else []
-        return [*collect, ops.visit_op(rule, self.which, *kind)]
+        collect = [ops.collect_op(rule, self.n_sums, *kind)] if self.n_sums else []
+        return [*collect, ops.visit_op(rule, self.n_sums, *kind)]
 
     def _kind(self, t: int) -> tuple[Any, bool, bool]:
         table = self.tables[t]
@@ -120,11 +144,12 @@ class LazyRuntime:
             ops.LazyContext, delays=table.delays, dendritic=self.dendritic[t], n_delays=len(table.delays),
             begins=table.begins, n_begins=len(table.begins), slots=table.slots, weights=arrays[f"weights/{t}"],
             seen=arrays[f"seen/{t}"], n_synapses=len(table.slots), lo=share.lo, n_local=share.hi - share.lo,
-            sums=arrays[f"sums/{t}"], epochs=EPOCHS, epoch_steps=self.epoch_steps, visited=arrays[f"visited/{t}"],
+            sums=arrays[f"sums/{t}"], epochs=EPOCHS, lengths=self.lengths, visited=arrays[f"visited/{t}"],
             factors=arrays[f"factors/{t}"], n_source=source.n, x_stride=source.n_padded, n_target=target.n_padded,
-            x=own["pre/history"], n_x=len(self.blocks["pre"].specs), y=own["post/history"],
-            n_y=len(self.blocks["post"].specs), params=self.params, units=self.units, rates=self.rates,
-            keep=self.blocks["pre"].keep, bump=self.blocks["pre"].bump, limit=limit, since=own["since"],
+            x=own["pre/history"], n_x=self.blocks["pre"].width, y=own["post/history"],
+            n_y=self.blocks["post"].width, params=self.params, units=self.units, rates=self.rates,
+            keep=self.keep, bump=self.bump, psi=np.zeros(share.hi - share.lo, projection.network.dtype),
+            dt=np.array([projection.network.dt], projection.network.dtype), limit=limit, since=own["since"],
             post_ids=post["spike_ids"], post_row_size=post["row_size"], post_start=post["start"],
             post_counts=post["counts"], thread=t, delivers=delivers and bool(target.model.receptors),
             **engine.inputs.fields(t, target, projection.receptors[0]), **pre,
@@ -152,16 +177,16 @@ class LazyRuntime:
         for s in range(step, step + self.waiting):
             for op in self._operations(t):
                 once()(op.address, address, s)
-        once()(ops.settle_op(len(self.which), *self._kind(t)).address, address, self.n_params)
+        once()(ops.settle_op(self.n_sums, *self._kind(t)).address, address, self.n_params)
         return arrays[f"weights/{t}"]
 
     def set_weights(self, values: Any) -> None:
         """Set the weights, given in order of creation. Spikes that have reached a synapse by now do not change them."""
         own, settle = self.projection.arrays, ops.settle_op
-        own["since"][0] = self.projection.network.step
+        own["since"][0] = max(own["since"][0], self.projection.network.step)  # later, if it learns later or not at all
         for t, table in enumerate(self.tables):
             if hasattr(self, "engine"):
                 address = np.array([self.contexts[t].address])
-                once()(settle(len(self.which), *self._kind(t)).address, address, self.n_params)
+                once()(settle(self.n_sums, *self._kind(t)).address, address, self.n_params)
             for first, where, mine in places(self.shares[t], table):
                 own[f"weights/{t}"][where[mine]] = values[first : first + len(where)][mine]

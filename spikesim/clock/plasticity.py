@@ -6,72 +6,39 @@ s - dend. So a hook reads the presynaptic traces as they were at s - d and the p
 potential carries the weight that `on_pre` left, and no thread needs a spike before the others had time to tell.
 Events that have reached the synapse but were not served yet are applied to a copy when weights are read.
 
-Traces that the other side resets live at the synapse: the value just before the last event there, and what that
-event will do to it, taken up only when time has passed; so simultaneous spikes do not see each other.
+Here synapses have no memory but their weight; those that have are served by `spikesim.clock.local`.
 """
 
 from __future__ import annotations
 
 import functools
-import math
 from collections import namedtuple
 from typing import Any
 
-from numba import cfunc, float64, int32, int64
-from numba.extending import register_jitable
+from numba import cfunc, int32, int64
 
 from spikesim.clock.neurons import real
 from spikesim.jit import cache_for, hook
 from spikesim.lowlevel import OPERATION, at, context, load
 from spikesim.plasticity import BOUNDS
 
-#: What both directions share. `x`, `y` are rings of readable traces; `x_here`, `y_here` traces at the synapses.
-_SHARED = (
-    "delays dendritic n_delays n_synapses weights params limit since "
-    "x n_source y n_target x_here y_here last n_last rates_x rates_y keep_x keep_y n_x n_y ring"
-)
-PreContext = namedtuple("PreContext", _SHARED + " rows n_rows targets inputs n_inputs input_rows row_bytes delivers "
-                        "spike_ids row_size starts counts n_threads")  # fmt: skip
-PostContext = namedtuple("PostContext", _SHARED + " late rows n_rows index sources lo "
-                         "spike_ids row_size start counts n_threads thread")  # fmt: skip
+#: What both directions share. `x`, `y` are rings of readable traces.
+SHARED = "delays dendritic n_delays n_synapses weights params limit since x n_source y n_target n_x n_y ring "
+#: What else a presynaptic and a postsynaptic spike need.
+PRE = "rows n_rows targets inputs n_inputs input_rows row_bytes delivers spike_ids row_size starts counts n_threads"
+POST = "late rows n_rows index sources lo spike_ids row_size start counts n_threads thread"
+PreContext, PostContext = namedtuple("PreContext", SHARED + PRE), namedtuple("PostContext", SHARED + POST)
 EventContext = namedtuple("EventContext", "n_sources n_columns lo hi weights params x n_source y n_target")
 
 NEVER = 1 << 62  # a `limit` that lets every event be served
 
-# Columns of the bookkeeping `last` (5, synapses): step of the last event, increments and resets it still owes.
-STEP, BUMP_X, RESET_X, BUMP_Y, RESET_Y = range(5)
-
-
-@register_jitable
-def _settle(z, a, m, n_traces, rates, keep, last, bump, reset, now):
-    """Bring the traces of synapse `a` to time `now`: take up what the last event owes, then decay."""
-    passed = now - last[STEP * m + a]
-    for k in range(n_traces):
-        value = z[k * m + a]
-        if last[reset * m + a] != 0:
-            value = 0.0
-        for _ in range(last[bump * m + a]):
-            value = value * keep[k] + 1.0
-        z[k * m + a] = value * math.exp(-passed * rates[k])
-
-
-@register_jitable
-def _arrive(x_here, y_here, a, m, n_x, n_y, rates_x, rates_y, keep_x, keep_y, last, now):
-    """Let time pass at synapse `a` until `now`."""
-    if now > last[STEP * m + a]:
-        _settle(x_here, a, m, n_x, rates_x, keep_x, last, BUMP_X, RESET_X, now)
-        _settle(y_here, a, m, n_y, rates_y, keep_y, last, BUMP_Y, RESET_Y, now)
-        for column in (BUMP_X, RESET_X, BUMP_Y, RESET_Y):
-            last[column * m + a] = 0
-        last[STEP * m + a] = now
-
 
 @functools.cache
-def pre_op(rule: Any, bounds: str, local_x: bool, local_y: bool, dtype: Any) -> Any:
+def pre_op(rule: Any, bounds: str, dtype: Any) -> Any:
     """Deliver the spikes that arrive now through plastic synapses, applying the rule's `on_pre` on the way."""
     on_pre, bound = rule.on_pre, BOUNDS[bounds]
     Params, Pre, Post = rule.Params, rule.Pre, rule.Post
-    n_params, changes, local = len(Params._fields), on_pre is not None, local_x or local_y
+    n_params, changes = len(Params._fields), on_pre is not None
     kind = real(dtype)
     for function in (on_pre, bound):
         if function is not None:
@@ -97,12 +64,7 @@ def pre_op(rule: Any, bounds: str, local_x: bool, local_y: bool, dtype: Any) -> 
             numbers = at(g.params, kind, n_params + 1)
             p, w_ref = load(Params, numbers, 0, 1), numbers[n_params]
             x, y = at(g.x, kind, g.ring * g.n_x * g.n_source), at(g.y, kind, g.ring * g.n_y * g.n_target)
-            own_x, own_y = g.n_x if local_x else 0, g.n_y if local_y else 0
-            x_here, y_here = at(g.x_here, kind, own_x * m), at(g.y_here, kind, own_y * m)
-            last = at(g.last, int64, g.n_last)
             since = at(g.since, int64, 1)[0]  # weights were set then; what had arrived before no longer counts
-            rates_x, rates_y = at(g.rates_x, float64, g.n_x), at(g.rates_y, float64, g.n_y)
-            keep_x, keep_y = at(g.keep_x, float64, g.n_x), at(g.keep_y, float64, g.n_y)
             for k in range(g.n_delays):
                 now = step - dendritic[k]
                 if delays[k] > step or now > g.limit:
@@ -119,17 +81,9 @@ def pre_op(rule: Any, bounds: str, local_x: bool, local_y: bool, dtype: Any) -> 
                         for a in range(rows[slice_], rows[slice_ + 1]):
                             j = targets[a]
                             w = weights[a]
-                            if local:
-                                _arrive(x_here, y_here, a, m, own_x, own_y, rates_x, rates_y, keep_x, keep_y, last, now)
                             if changing:
-                                if local_x:
-                                    pre = load(Pre, x_here, a, m)
-                                else:
-                                    pre = load(Pre, x, x_row + i, g.n_source)
-                                if local_y:
-                                    post = load(Post, y_here, a, m)
-                                else:
-                                    post = load(Post, y, y_row + j, g.n_target)
+                                pre = load(Pre, x, x_row + i, g.n_source)
+                                post = load(Post, y, y_row + j, g.n_target)
                                 w = kind(
                                     bound(
                                         w,
@@ -139,10 +93,6 @@ def pre_op(rule: Any, bounds: str, local_x: bool, local_y: bool, dtype: Any) -> 
                                     )
                                 )
                                 weights[a] = w
-                            if local:
-                                last[BUMP_X * m + a] += 1
-                                if local_y:
-                                    last[RESET_Y * m + a] = 1
                             if g.delivers != 0:
                                 inputs[j] += w
 
@@ -150,14 +100,14 @@ def pre_op(rule: Any, bounds: str, local_x: bool, local_y: bool, dtype: Any) -> 
 
 
 @functools.cache
-def post_op(rule: Any, bounds: str, local_x: bool, local_y: bool, dtype: Any) -> Any:
+def post_op(rule: Any, bounds: str, dtype: Any) -> Any:
     """Apply the rule's `on_post` to the synapses that a postsynaptic spike reaches now.
 
     `late` in the context chooses between synapses with a dendritic delay (0) and those without (1).
     """
     on_post, bound = rule.on_post, BOUNDS[bounds]
     Params, Pre, Post = rule.Params, rule.Pre, rule.Post
-    n_params, changes, local = len(Params._fields), on_post is not None, local_x or local_y
+    n_params, changes = len(Params._fields), on_post is not None
     kind = real(dtype)
     for function in (on_post, bound):
         if function is not None:
@@ -178,12 +128,7 @@ def post_op(rule: Any, bounds: str, local_x: bool, local_y: bool, dtype: Any) ->
             numbers = at(g.params, kind, n_params + 1)
             p, w_ref = load(Params, numbers, 0, 1), numbers[n_params]
             x, y = at(g.x, kind, g.ring * g.n_x * g.n_source), at(g.y, kind, g.ring * g.n_y * g.n_target)
-            own_x, own_y = g.n_x if local_x else 0, g.n_y if local_y else 0
-            x_here, y_here = at(g.x_here, kind, own_x * m), at(g.y_here, kind, own_y * m)
-            last = at(g.last, int64, g.n_last)
             since = at(g.since, int64, 1)[0]  # weights were set then; what had arrived before no longer counts
-            rates_x, rates_y = at(g.rates_x, float64, g.n_x), at(g.rates_y, float64, g.n_y)
-            keep_x, keep_y = at(g.keep_x, float64, g.n_x), at(g.keep_y, float64, g.n_y)
             for k in range(g.n_delays):
                 now = step - dendritic[k]
                 emitted = now - dendritic[k]
@@ -200,17 +145,9 @@ def post_op(rule: Any, bounds: str, local_x: bool, local_y: bool, dtype: Any) ->
                     for b in range(rows[slice_], rows[slice_ + 1]):
                         a = index[b]
                         w = weights[a]
-                        if local:
-                            _arrive(x_here, y_here, a, m, own_x, own_y, rates_x, rates_y, keep_x, keep_y, last, now)
                         if changing:
-                            if local_x:
-                                pre = load(Pre, x_here, a, m)
-                            else:
-                                pre = load(Pre, x, x_row + sources[a], g.n_source)
-                            if local_y:
-                                post = load(Post, y_here, a, m)
-                            else:
-                                post = load(Post, y, y_row + j, g.n_target)
+                            pre = load(Pre, x, x_row + sources[a], g.n_source)
+                            post = load(Post, y, y_row + j, g.n_target)
                             weights[a] = kind(
                                 bound(
                                     w,
@@ -219,10 +156,6 @@ def post_op(rule: Any, bounds: str, local_x: bool, local_y: bool, dtype: Any) ->
                                     p.w_max * w_ref,
                                 )
                             )
-                        if local:
-                            last[BUMP_Y * m + a] += 1
-                            if local_x:
-                                last[RESET_X * m + a] = 1
 
     return back_propagate
 

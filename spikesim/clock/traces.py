@@ -15,13 +15,16 @@ from numba import cfunc, float64, int32, int64
 from numba.extending import register_jitable
 
 from spikesim.clock.neurons import real
-from spikesim.jit import cache_for
-from spikesim.lowlevel import OPERATION, at, context
+from spikesim.jit import cache_for, hook
+from spikesim.lowlevel import OPERATION, at, context, load
 
 TraceContext = namedtuple(
     "TraceContext",
-    "lo hi n n_traces z decay bump keep history mean_open total steps_open "
+    "lo hi n n_traces z decay bump keep amount history width mean_open total steps_open "
     "ring spike_ids row_size start counts n_threads thread",
+)
+JumpContext = namedtuple(
+    "JumpContext", "n n_traces k amount history width params ring spike_ids row_size start counts n_threads thread"
 )
 
 
@@ -32,11 +35,12 @@ def _part(array, k, n, g):
 
 
 @functools.cache
-def trace_op(dtype: Any, kept: bool, averaged: bool) -> Any:
+def trace_op(dtype: Any, kept: bool, averaged: bool, jumping: bool) -> Any:
     """Decay, read and increment the traces of one thread's neurons.
 
-    `kept`: rows of readable values go to the ring `history` (ring, n_traces, n).
+    `kept`: rows of readable values go to the ring `history` (ring, width, n), the first n_traces of each `width`.
     `averaged`: values are summed into `total` (n_traces, n) while `mean_open` is set.
+    `jumping`: a spike adds what `amount` (n_traces, n) says, in place of 1.
     `z`, `decay`, `bump` are (2, n_traces, ...): the two exponentials.
     """
     kind = real(dtype)
@@ -54,6 +58,7 @@ def trace_op(dtype: Any, kept: bool, averaged: bool) -> Any:
             )
             row = step % g.ring
             spikes = at(g.spike_ids, int32, g.ring * g.row_size)
+            amount = at(g.amount, kind, m * n)
             first = row * g.row_size + g.start
             count = at(g.counts, int32, g.ring * g.n_threads)[row * g.n_threads + g.thread]
             if averaged and at(g.mean_open, int64, 1)[0] != 0:
@@ -68,18 +73,44 @@ def trace_op(dtype: Any, kept: bool, averaged: bool) -> Any:
                 rise, fall, left = kind(bump[k]), kind(bump[m + k]), kind(keep[k])
                 for q in range(first, first + count):
                     i = k * n + spikes[q]
-                    z[i] = z[i] * left + rise
-                    z[m * n + i] = z[m * n + i] * left + fall
+                    size = amount[i] if jumping else kind(1.0)
+                    z[i] = z[i] * left + rise * size
+                    z[m * n + i] = z[m * n + i] * left + fall * size
             for k in range(2 * m):
                 factor, values = kind(decay[k]), _part(z, k, n, g)
                 for i in range(len(values)):
                     values[i] *= factor
             if kept:
-                history = at(g.history, kind, g.ring * m * n)
-                later = ((step + 1) % g.ring) * m
+                history = at(g.history, kind, g.ring * g.width * n)
+                later = ((step + 1) % g.ring) * g.width
                 for k in range(m):
                     slow, fast, seen = _part(z, k, n, g), _part(z, m + k, n, g), _part(history, later + k, n, g)
                     for i in range(len(seen)):
                         seen[i] = slow[i] - fast[i]
 
     return traces
+
+
+@functools.cache
+def jump_op(rule: Any, name: str, dtype: Any) -> Any:
+    """Find out what a spike of this step adds to the trace `name`, the k-th of its side: the rule's `jump_<name>` of
+    all traces of the neuron, as they were just before."""
+    jump, Own, Params = hook(getattr(rule, f"jump_{name}")), getattr(rule, rule.traces[name].side.title()), rule.Params
+    n_params, kind = len(Params._fields), real(dtype)
+    with cache_for(rule) as cache:
+
+        @cfunc(OPERATION, cache=cache, error_model="numpy")
+        def jumps(address, step):
+            g = context(JumpContext, address)
+            n, m = g.n, g.n_traces
+            p = load(Params, at(g.params, kind, n_params), 0, 1)
+            amount, history = at(g.amount, kind, m * n), at(g.history, kind, g.ring * g.width * n)
+            row = step % g.ring
+            spikes = at(g.spike_ids, int32, g.ring * g.row_size)
+            first = row * g.row_size + g.start
+            count = at(g.counts, int32, g.ring * g.n_threads)[row * g.n_threads + g.thread]
+            for q in range(first, first + count):
+                i = spikes[q]
+                amount[g.k * n + i] = jump(load(Own, history, row * g.width * n + i, n), p)
+
+    return jumps

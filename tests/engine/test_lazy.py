@@ -10,11 +10,15 @@ import spikesim.clock.engine
 from spikesim.clock.lazy_synapses import LazyRuntime
 from spikesim.factors import factors
 from spikesim.models.neurons.lif import LIF
+from spikesim.models.neurons.lif_delta import LIFDelta
 from spikesim.models.neurons.poisson import PoissonSource
 from spikesim.models.neurons.spike_source import SpikeSource
+from spikesim.models.plasticity.clopath_stdp import ClopathSTDP
+from spikesim.models.plasticity.convallis import Convallis
 from spikesim.models.plasticity.guetig_stdp import GuetigSTDP
 from spikesim.models.plasticity.multiplicative_stdp import MultiplicativeSTDP
 from spikesim.models.plasticity.pair_stdp import PairSTDP
+from spikesim.models.plasticity.temporal_derivative import TemporalDerivative
 from spikesim.models.plasticity.triplet_stdp import FITS, TripletSTDP
 from spikesim.plasticity import Rule, Trace
 
@@ -208,3 +212,35 @@ def test_recurrent_network_with_poisson_input(monkeypatch):
     np.testing.assert_array_equal(found[0][1], found[1][1])
     for lazy, eager in zip(found[0][2], found[1][2], strict=True):
         np.testing.assert_allclose(lazy, eager, rtol=1e-9)
+
+
+DRIFTING = {
+    "Clopath": ClopathSTDP(bounds="none", w_ref=3.0, theta_plus=-60.0, a_ltp=2e-3, homeostasis=0.5),
+    "Convallis": Convallis(bounds="none", w_ref=3.0, tau_ltp=11.0, tau_ltd=27.0),  # four exponentials
+    "derivative": TemporalDerivative(bounds="none", tau_rise=5.0),
+}
+
+
+@pytest.mark.parametrize("precision", ["double", "single"])
+@pytest.mark.parametrize("rule", DRIFTING.values(), ids=DRIFTING)
+def test_drift_collected_equals_drift_in_every_step(monkeypatch, rule, precision):
+    found = []
+    for lazy in (True, False):
+        if not lazy:
+            eagerly(monkeypatch)
+        net = ss.Network(dt=DT, seed=12, threads=2, precision=precision)
+        source = net.add(trains(17, (5.0, 60.0), 1, 700.0), 17)
+        cells = net.add(LIFDelta(V_m=ss.Uniform(-70.0, -60.0)), 21)
+        kept = net.connect(source, cells, ss.FixedProbability(0.4), weight=ss.Uniform(1.0, 4.0),
+                           delay=ss.Uniform(1.0, 4.0), plasticity=rule)  # fmt: skip
+        before = kept.weights
+        net.run(350.0)
+        found.append([kept.weights])
+        net.run(350.0)
+        found[-1].append(kept.weights)
+        assert isinstance(kept.runtime, LazyRuntime) == lazy
+    for lazily, eager in zip(*found, strict=True):
+        moved = np.abs(eager - before).max()
+        assert moved > 1e-3
+        # In single precision each of a thousand steps rounds the weight itself, which is up to 4, where it is served.
+        np.testing.assert_allclose(lazily, eager, rtol=0.0, atol=1e-10 * moved if precision == "double" else 1e-3)

@@ -46,6 +46,14 @@ def test_fixed_point(w_ref):
     assert balance == pytest.approx(44.5, abs=0.05)
 
 
+def test_fixed_point_of_equal_windows():
+    """(1 / alpha)^(1/(1 - mu)) w_ref, in the drift of uncorrelated trains."""
+    rule = PowerLawSTDP(**{"lambda": 0.1, "alpha": 0.11, "mu": 0.4})
+    p, area = rule.hook_params(), (rule.Pre(rule.tau_plus), rule.Post(rule.tau_minus))
+    balance = brentq(lambda w: rule.on_post(w, *area, p) + rule.on_pre(w, *area, p) - 2.0 * w, 1.0, 1e3)
+    assert balance == pytest.approx(39.598511, abs=1e-6)
+
+
 def test_no_complex_weights_below_zero():
     rule = PowerLawSTDP(lambda_=0.9, alpha=5.0)  # a walk without bounds: one depression exceeds the weight
     frequent = [float(k) for k in range(40)]

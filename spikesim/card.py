@@ -1,0 +1,137 @@
+"""A rule's card: what it predicts for every published experiment, beside what was measured, on one page.
+
+Which protocols there are is found by scanning their folder; those that say what they show (`Protocol.shows`) are on the
+card. `write_card` makes the page, as a picture to print and as HTML that needs no other file.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from spikesim.errors import SpikesimError
+from spikesim.output import check_writable, make_folder, plain
+from spikesim.plasticity import Rule
+from spikesim.protocol import ProtocolResult
+from spikesim.registry import discover
+
+SHOWS = ("window", "frequency", "triplets", "rates")
+
+
+@dataclass
+class Card:
+    """One rule with the results of all protocols that it can be put through.
+
+    results
+        protocol -> result, in the order of the panels.
+    refused
+        protocol -> why the rule cannot be walked through it.
+    cost
+        what an event costs, if that was measured (`spikesim.event_cost`).
+    """
+
+    rule: Rule
+    results: dict[str, ProtocolResult]
+    refused: dict[str, str] = field(default_factory=dict)
+    cost: dict[str, Any] | None = None
+
+    @property
+    def name(self) -> str:
+        """The rule's name."""
+        return type(self.rule).__name__
+
+    @property
+    def errors(self) -> dict[str, float]:
+        """Protocol -> E, of those with measurements."""
+        return {name: r.error for name, r in self.results.items() if r.error is not None}
+
+    def equations(self) -> str:
+        """The rule's own description."""
+        return inspect.cleandoc(type(self.rule).__doc__ or "")
+
+    def parameters(self) -> dict[str, Any]:
+        """The parameters that the rule declares itself, and those the user gave."""
+        return {n: v for n, v in self.rule.values().items() if n not in Rule.parameters or n in self.rule.given}
+
+    def tables(self) -> dict[str, list[dict[str, Any]]]:
+        """What is shown -> the rows of the protocols that show it."""
+        tables: dict[str, list[dict[str, Any]]] = {shown: [] for shown in SHOWS}
+        for name, result in self.results.items():
+            rows = ({"protocol": name, **row} for row in result.rows())
+            tables.setdefault(type(result.protocol).shows, []).extend(rows)
+        return tables
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything, for JSON: `errors`, the tables `window`, `frequency`, `triplets` and `rates`, `cost`."""
+        return plain(
+            {
+                "rule": self.name,
+                "preset": self.rule.preset,
+                "parameters": self.rule.values(),
+                "reference": self.rule.reference,
+                "errors": self.errors,
+                "refused": self.refused,
+                "scalars": {name: r.scalars for name, r in self.results.items() if r.scalars},
+                "cost": self.cost,
+                **self.tables(),
+            }
+        )
+
+    def to_text(self) -> str:
+        """The rule and its errors."""
+        lines = [self.name + (f" ({self.rule.preset})" if self.rule.preset else ""), "", self.equations(), ""]
+        width = max(map(len, (*self.results, *self.refused)))
+        lines += [f"{'error E'.ljust(width)}  (mean squared deviation in s.e.m.)"]
+        for name, result in self.results.items():
+            counted = sum(point.counted for point in result.points)
+            shown = "no measurements" if result.error is None else f"{result.error:.4g} ({counted} points)"
+            lines.append(f"{name.ljust(width)}  {shown}")
+        lines += [f"{name.ljust(width)}  {why}" for name, why in self.refused.items()]
+        if self.cost:
+            lines += ["", cost_text(self.cost)]
+        return "\n".join(lines)
+
+
+def cost_text(cost: dict[str, Any]) -> str:
+    """The cost of an event as a sentence."""
+    if cost["ns_per_event"] is None:
+        return f"Cost of an event: not measured ({cost['reason']})."
+    return f"Cost of an event: {cost['ns_per_event']:.3g} ns ({cost['what']})."
+
+
+def card_of(rule: Rule, *, cost: bool = False) -> Card:
+    """The card of a rule; with `cost` an event's cost is measured, which compiles the rule.
+
+    Raises SpikesimError where the rule cannot be walked through any protocol.
+    """
+    results, refused = {}, {}
+    shown = {name: kind for name, kind in discover("protocol").items() if kind.shows}
+    for name, kind in sorted(shown.items(), key=lambda item: SHOWS.index(item[1].shows)):
+        try:
+            results[name] = kind(**kind.on_card).run(rule)
+        except SpikesimError as error:
+            refused[name] = str(error)
+    if not results:
+        raise SpikesimError(next(iter(refused.values()), "no protocol is on cards."))
+    card = Card(rule, results, refused)
+    if cost:
+        from spikesim.event_cost import event_cost
+
+        card.cost = event_cost(rule)
+    return card
+
+
+def write_card(card: Card, folder: Path) -> list[Path]:
+    """Write NAME.html and NAME.png into the folder and return their paths. Raises SpikesimError where it cannot."""
+    from spikesim.card_figure import draw_card
+    from spikesim.card_html import page_of
+
+    make_folder(folder)
+    html, png = (folder / f"{card.name}{ending}" for ending in (".html", ".png"))
+    for path in (html, png):
+        check_writable(path)
+    html.write_text(page_of(card), encoding="utf-8")
+    draw_card(card, png)
+    return [html, png]

@@ -1,0 +1,84 @@
+"""Weights on disk: HDF5, a snapshot at a time while the run goes on.
+
+`/weights/<k>` has those of the k-th recorder of the file: `values` (snapshots, synapses), `times` (ms) and `steps`, and
+for each synapse its number in the projection (`synapses`), `sources` and `targets`; attributes name the two populations
+and the rule. The attributes of `/spikesim` are those of spike files, see `spikesim.spike_writer`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from spikesim.errors import RunError
+from spikesim.record import WeightRecorder
+from spikesim.spike_writer import cannot_write, check_place, now, write_about
+
+
+class WeightWriter:
+    """Writes what weight recorders see to a file; one that spikesim wrote earlier is replaced.
+
+    Raises SpikesimError when the file cannot be written there or is not one of weights, and RunError when the disk
+    gives out.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], recorders: Sequence[WeightRecorder], dt: float, seed: int,
+        provenance: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        self.path, self.dt = Path(os.path.realpath(path)), dt
+        check_place(self.path, holds="weights")
+        self._groups: dict[WeightRecorder, h5py.Group] = {}
+        try:
+            self._file = h5py.File(self.path, "w", libver="earliest", locking=False)
+            self._about = write_about(self._file, dt, seed, dict(provenance or {}))
+            for k, recorder in enumerate(recorders):
+                self._groups[recorder] = _group(self._file.create_group(f"weights/{k}"), recorder)
+            self._file.flush()
+        except OSError as error:
+            raise cannot_write(self.path, error) from None
+
+    def append(self, recorder: WeightRecorder, step: int, weights: np.ndarray) -> None:
+        """Add a snapshot and bring it to disk."""
+        group = self._groups[recorder]
+        try:
+            for name, row in (("steps", step), ("times", step * self.dt), ("values", weights)):
+                group[name].resize(len(group[name]) + 1, axis=0)
+                group[name][-1] = row
+            self.flush(step * self.dt)
+        except OSError as error:
+            raise RunError(str(cannot_write(self.path, error))) from error
+
+    def flush(self, duration_ms: float) -> None:
+        """Bring to disk all snapshots so far; the run is `duration_ms` old."""
+        self._about.attrs.modify("duration_ms", np.float64(duration_ms))
+        self._file.flush()
+
+    def close(self, completed: bool = True, duration_ms: float = 0.0) -> None:
+        """Finish the file. Not `completed` marks a run that was cut short; a second call does nothing."""
+        if self._file:
+            self._about.attrs["ended"] = now()
+            self._about.attrs.modify("completed", np.bool_(completed))
+            self.flush(duration_ms)
+            self._file.close()
+
+
+def _group(group: h5py.Group, recorder: WeightRecorder) -> h5py.Group:
+    """Everything of one recorder but the snapshots."""
+    projection, synapses = recorder.projection, recorder.synapses
+    rule = projection.rule or projection.short_term
+    group.attrs["source"], group.attrs["target"] = projection.source.name, projection.target.name
+    group.attrs["rule"] = "" if rule is None else repr(rule)
+    sources, targets = projection.ends()
+    for name, numbers in (("synapses", synapses), ("sources", sources[synapses]), ("targets", targets[synapses])):
+        group.create_dataset(name, data=numbers.astype("<i8"))
+    n = len(synapses)
+    group.create_dataset("steps", (0,), "<i8", maxshape=(None,), chunks=(1024,))
+    group.create_dataset("times", (0,), "<f8", maxshape=(None,), chunks=(1024,)).attrs["units"] = "ms"
+    group.create_dataset("values", (0, n), "<f8", maxshape=(None, n), chunks=(max(1, min(64, (1 << 17) // n)), n))
+    return group
