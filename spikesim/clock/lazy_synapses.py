@@ -97,7 +97,7 @@ class LazyRuntime:
         dtype, n, n_local = projection.network.dtype, len(table.slots), self.shares[t].hi - self.shares[t].lo
         rows = len(table.delays) * projection.source.n
         arrays[f"weights/{t}"] = table.weights if len(table.weights) == n else np.full(n, table.weights[0], dtype)
-        arrays[f"seen/{t}"] = np.zeros((n_sums, n), dtype)
+        arrays[f"seen/{t}"] = np.full((n_sums, n), 0.0, dtype)  # not `zeros`, whose memory comes when it is first used
         arrays[f"sums/{t}"] = np.zeros((len(table.delays), EPOCHS, n_sums, n_local), dtype)
         arrays[f"visited/{t}"] = np.zeros(rows, np.int64)
         arrays[f"factors/{t}"] = np.zeros((n_sums, rows), dtype)
