@@ -47,8 +47,8 @@ def peers() -> list[str]:
         "to be the same are in [docs/results](docs/results); how to run them is told in",
         "[docs/benchmarks.md](docs/benchmarks.md):",
         "",
-        "| network | threads | precision | spikesim | NEST | ratio | Brian 2 | ratio |",
-        "|---|---:|---|---:|---:|---:|---:|---:|",
+        "| network | threads | precision | spikesim | NEST | ratio | Brian 2 | ratio | machine |",
+        "|---|---:|---|---:|---:|---:|---:|---:|---|",
     ]
     for path in sorted((ROOT / "docs/results").glob("bench_*.json")):
         found = json.loads(path.read_text(encoding="utf-8"))
@@ -58,6 +58,7 @@ def peers() -> list[str]:
         for peer in ("nest", "brian2"):
             ratio = found["ratio"].get(peer)
             cells += ["", ""] if ratio is None else [f"{found['peers'][peer]['realtime_factor']:.3g}", f"{ratio:.1f}"]
+        cells.append(found["provenance"]["processor"].replace("(R)", ""))
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return lines
 

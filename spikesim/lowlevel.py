@@ -54,21 +54,36 @@ def at(address, dtype, n):
     return carray(_pointer(address, dtype), n)
 
 
-@intrinsic
-def load(typing, record, array, column, stride):
-    """`record(array[column], array[column + stride], ...)`: one column of a (fields, stride) array."""
-    fields = record.instance_class
-    kind = types.NamedUniTuple(array.dtype, len(fields._fields), fields)
+def _marked(builder, instruction, kind):
+    """Mark an access as one of those that `put` writes ("alias.scope"), or as apart from them ("noalias")."""
+    if kind:
+        domain = builder.module.add_metadata(["spikesim"])
+        scope = builder.module.add_metadata(["written", domain])
+        instruction.set_metadata(kind, builder.module.add_metadata([scope]))
+    return instruction
 
-    def codegen(ctx, builder, signature, args):
-        data = ctx.make_array(signature.args[1])(ctx, builder, args[1]).data
-        values = []
-        for row in range(len(fields._fields)):
-            offset = builder.add(builder.mul(args[3], ctx.get_constant(types.intp, row)), args[2])
-            values.append(ctx.unpack_value(builder, signature.args[1].dtype, builder.gep(data, [offset])))
-        return ctx.make_tuple(builder, signature.return_type, values)
 
-    return kind(record, array, types.intp, types.intp), codegen
+def _loader(mark):
+    def typer(typing, record, array, column, stride):
+        fields = record.instance_class
+        kind = types.NamedUniTuple(array.dtype, len(fields._fields), fields)
+
+        def codegen(ctx, builder, signature, args):
+            data = ctx.make_array(signature.args[1])(ctx, builder, args[1]).data
+            values = []
+            for row in range(len(fields._fields)):
+                offset = builder.add(builder.mul(args[3], ctx.get_constant(types.intp, row)), args[2])
+                values.append(_marked(builder, builder.load(builder.gep(data, [offset])), mark))
+            return ctx.make_tuple(builder, signature.return_type, values)
+
+        return kind(record, array, types.intp, types.intp), codegen
+
+    return typer
+
+
+#: `load(record, array, column, stride)` is `record(array[column], array[column + stride], ...)`: one column of an array
+#: of shape (fields, stride).
+load = intrinsic(_loader(None))
 
 
 @intrinsic
@@ -236,15 +251,7 @@ def _mxcsr(builder, direction, slot):
 
 # Loops that read at places which they look up, such as `a[slots[k]]`, and write elsewhere: nothing but the word of the
 # programmer tells the compiler that what is written is never read so, and that it may work on several at once.
-# In such a loop `looked_up` reads what it does not write, `own` reads what it writes, and `put` writes.
-
-
-def _marked(builder, instruction, kind):
-    """Mark an access as one of those that are written ("alias.scope"), or apart from them ("noalias")."""
-    domain = builder.module.add_metadata(["spikesim"])
-    scope = builder.module.add_metadata(["written", domain])
-    instruction.set_metadata(kind, builder.module.add_metadata([scope]))
-    return instruction
+# In such a loop `looked_up` and `load_looked_up` read what it does not write, `own` reads what it writes, `put` writes.
 
 
 def _reader(kind):
@@ -259,6 +266,7 @@ def _reader(kind):
 
 
 looked_up = intrinsic(_reader("noalias"))
+load_looked_up = intrinsic(_loader("noalias"))
 own = intrinsic(_reader("alias.scope"))
 
 
@@ -274,20 +282,3 @@ def put(typing, array, index, value):
         return ctx.get_dummy_value()
 
     return types.void(array, types.intp, value), codegen
-
-
-@intrinsic
-def load_looked_up(typing, record, array, column, stride):
-    """`load` by `looked_up`."""
-    fields = record.instance_class
-    kind = types.NamedUniTuple(array.dtype, len(fields._fields), fields)
-
-    def codegen(ctx, builder, signature, args):
-        data = ctx.make_array(signature.args[1])(ctx, builder, args[1]).data
-        values = []
-        for row in range(len(fields._fields)):
-            offset = builder.add(builder.mul(args[3], ctx.get_constant(types.intp, row)), args[2])
-            values.append(_marked(builder, builder.load(builder.gep(data, [offset])), "noalias"))
-        return ctx.make_tuple(builder, signature.return_type, values)
-
-    return kind(record, array, types.intp, types.intp), codegen
