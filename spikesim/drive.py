@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from scipy.special import pdtr, pdtrc  # scipy.stats takes half a second to import
+from scipy.special import gammaln, pdtrc, xlogy  # scipy.stats takes half a second to import
 
 from spikesim.errors import SpikesimError
 
@@ -14,15 +14,33 @@ if TYPE_CHECKING:
     from spikesim.population import Population
 
 HIGHEST = 200.0  # expected spikes per step and neuron; beyond it a current is what is meant
-GUIDE = 12  # bits of it that nearly always tell how many spikes there are
-WORDS = 2.0**32  # values that the random number of a step can take
+HALVES = 1 << 16  # values that half a random word can take
+WORDS = 1 << 32  # and a whole one
+UNROLLED = 4  # thresholds that the kernel compares with at a time
+NEVER = 2.0**-50  # counts less likely than that do not come
+
+
+class CountTable(NamedTuple):
+    """How random numbers become counts, for each different rate.
+
+    Of the 2**16 values of half a word, as a signed number h, floor(p 2**16) belong to a count of probability p, for
+    smaller counts first: the count is `base` and one for each threshold that h exceeds. The few values that are left
+    over are those above `last`. They leave the rest of each probability to a whole word w, drawn anew: the count is
+    the number of thresholds in `rest` that w, as a signed number, exceeds. So probabilities are exact to 2**-32 times
+    the share of what is left over, at half the random bits.
+    """
+
+    thresholds: Any  # (rates, a multiple of UNROLLED) int16
+    base: Any  # (rates,) int32
+    last: Any  # (rates,) int32
+    rest: Any  # (rates, counts) int32
+    row: Any  # (n,) int32: the rate of each neuron
 
 
 class Drive:
     """Made by `Network.drive`: as many independent Poisson sources as there are neurons, each heard by one of them.
 
-    The number of spikes in a step is a function of one 32-bit random number per neuron and step, so probabilities
-    are exact to 2**-32.
+    The number of spikes in a step is a function of half a random word per neuron and step, and rarely of another word.
     """
 
     def __init__(
@@ -38,23 +56,32 @@ class Drive:
             )
 
     @functools.cached_property
-    def thresholds(self) -> tuple[Any, Any]:
-        """(rates, most) int32 and (n,) int32: in a step there are as many spikes as the random word, read as a signed
-        number, exceeds numbers in the row of its neuron: P(word > t_k) = P(count > k)."""
+    def table(self) -> CountTable:
+        """Made when it is first asked for."""
         means, row = np.unique(self.mean, return_inverse=True)
-        highest = means.max()
-        counts = np.arange(int(highest + 40.0 * highest**0.5) + 60)
-        most = int(np.argmax(pdtrc(counts, highest) <= 1.0 / WORDS)) + 2
-        below = np.rint(pdtr(np.arange(most), means[:, None]) * WORDS)
-        table = np.clip(below - WORDS / 2 - 1, -WORDS / 2, WORDS / 2 - 1).astype(np.int32)
-        return table, np.broadcast_to(row.astype(np.int32), (self.population.n,)).copy()
+        return count_table(means, np.broadcast_to(row.astype(np.int32), (self.population.n,)).copy())
 
-    @functools.cached_property
-    def guide(self) -> Any:
-        """(2**GUIDE,) int32: the number of spikes for all words that begin with these bits (those of the signed number,
-        the sign turned over); -1 where they do not tell, because a threshold lies among them. For one rate."""
-        table = self.thresholds[0][0].astype(np.int64)
-        first = (np.arange(1 << GUIDE, dtype=np.int64) << (32 - GUIDE)) - (1 << 31)
-        last = first + (1 << (32 - GUIDE)) - 1
-        low, high = (np.searchsorted(table, word, side="left") for word in (first, last))
-        return np.where(low == high, low, -1).astype(np.int32)
+
+def count_table(means: Any, row: Any) -> CountTable:
+    """The table for Poisson numbers of these means (0 to HIGHEST)."""
+    highest, means = means.max(), means[:, None]
+    counts = np.arange(int(highest + 40.0 * highest**0.5) + 80)
+    counts = counts[: int(np.argmax(pdtrc(counts, highest) <= NEVER)) + 1]
+    expected = np.exp(xlogy(counts, means) - means - gammaln(counts + 1.0)) * HALVES  # values for each count
+    cells = np.floor(expected).astype(np.int64)
+    ends = np.cumsum(cells, axis=1)
+    left = HALVES - ends[:, -1:]
+    base = np.argmax(cells > 0, axis=1)
+    last = HALVES // 2 - 1 - left
+
+    width = -(-int((cells > 0).sum(axis=1).max()) // UNROLLED) * UNROLLED
+    columns = np.minimum(base[:, None] + np.arange(width), len(counts) - 1)
+    bounds = np.take_along_axis(ends, columns, axis=1) - HALVES // 2 - 1
+    thresholds = np.where(bounds < last, bounds, HALVES // 2 - 1)  # nothing exceeds the greatest value
+
+    below = np.cumsum(expected - cells, axis=1) / np.maximum(left, 1)
+    below[:, -1] = 1.0  # what never comes counts as the last one
+    rest = np.clip(np.rint(below * WORDS) - WORDS // 2 - 1, -(WORDS // 2), WORDS // 2 - 1)
+    return CountTable(
+        thresholds.astype(np.int16), base.astype(np.int32), last[:, 0].astype(np.int32), rest.astype(np.int32), row
+    )

@@ -162,19 +162,24 @@ class Simulator:
                 synapse.change(f"on_{event}", self.now)
 
     def _drive(self, drive: Any) -> None:
-        (thresholds, row), n = drive.thresholds, drive.population.n
-        words = _words(n, self.now, stream_id("DRIVE", drive.index), self.seed).astype(np.uint32).view(np.int32)
+        table, n = drive.table, drive.population.n
+        words = _words((n + 1) // 2, self.now, stream_id("DRIVE", drive.index), self.seed)
+        whole = _words(n, self.now, stream_id("DRIVE_REST", drive.index), self.seed)
         weights = np.broadcast_to(drive.weight, n)
         for i, inputs in enumerate(self.groups[drive.population.name].inputs):
-            inputs[drive.receptor] += float(weights[i]) * int((words[i] > thresholds[row[i]]).sum())
+            r, half = table.row[i], _signed(int(words[i >> 1]) >> 16 * (i & 1), 16)
+            count = table.base[r] + (half > table.thresholds[r]).sum()
+            if half > table.last[r]:
+                count = (_signed(int(whole[i]), 32) > table.rest[r]).sum()
+            inputs[drive.receptor] += float(weights[i]) * int(count)
 
     def _send(self, group: Group, i: int, emitted: float) -> None:
         for synapse in group.outgoing[i]:
             if synapse.release is not None:
                 for _ in range(int(emitted)):
                     self.at_soma[self.now + synapse.axonal].append((synapse, synapse.released(self.now)))
-            elif group.model.graded:
-                self.at_soma[self.now + synapse.axonal].append((synapse, synapse.weight * emitted))
+            elif group.model.graded:  # felt by the membrane one step after it arrives, as in NEST
+                self.at_soma[self.now + synapse.axonal + 1].append((synapse, synapse.weight * emitted))
             else:
                 if synapse.lag:
                     self.at_synapse[self.now + synapse.axonal][synapse]["potential"] += int(emitted)
@@ -271,6 +276,11 @@ def _words(n: int, now: int, stream: int, seed: int) -> NDArray[Any]:
     """(n,) random 32-bit words of a step, one per neuron; four neurons draw from one block of Philox."""
     blocks = np.arange(-(-n // 4))
     return np.stack(philox4x32(blocks, now & 0xFFFFFFFF, now >> 32, stream, *key(seed)), axis=1).ravel()[:n]
+
+
+def _signed(bits: int, n: int) -> int:
+    """The lowest n bits as a signed number."""
+    return (bits + (1 << n - 1)) % (1 << n) - (1 << n - 1)
 
 
 @dataclass(eq=False)

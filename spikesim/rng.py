@@ -49,8 +49,9 @@ class Purpose(enum.IntEnum):
     PARAMETER = 6  # parameters of neurons drawn from a distribution
     STATE = 7  # initial values of state variables
     TASK = 8  # order and choice of stimuli
-    DRIVE = 9  # Poisson input summed per neuron
+    DRIVE = 9  # Poisson input summed per neuron; two neurons share a word
     SAMPLE = 10  # which synapses are recorded
+    DRIVE_REST = 11  # counts of that input that half a word does not decide
 
 
 def stream_id(purpose: Purpose | str, index: int) -> int:

@@ -56,7 +56,7 @@ class AdEx(Neuron):
     V_peak: float = 0.0  # mV
 
     receptors = ("excitatory", "inhibitory", "current")
-    state = {"V_m": "E_L", "w": 0.0, "g_ex": 0.0, "g_in": 0.0, "I_stim": 0.0, "spiked": 0.0}
+    state = {"V_m": "E_L", "w": 0.0, "g_ex": 0.0, "g_in": 0.0, "spiked": 0.0}
     constants = ("C_m", "V_reset", "g_L", "E_L", "E_ex", "E_in", "a", "b", "V_th", "Delta_T", "tau_w", "tau_syn_ex",
                  "tau_syn_in", "I_e", "V_peak", "dt", "longest")  # fmt: skip
     limits = {"t_ref": (">= 0",), "g_L": ("> 0",), "Delta_T": ("> 0",)}
@@ -80,7 +80,7 @@ class AdEx(Neuron):
     @staticmethod
     def advance(s, x, c, free):
         V, w, g_ex, g_in, spiked = s.V_m, s.w, s.g_ex, s.g_in, 0.0
-        I_ext, held, left = c.I_e + s.I_stim, not free, c.dt
+        I_ext, held, left = c.I_e + x.current, not free, c.dt
         while left > 0.0:
             V1, w1 = slopes(V, w, g_ex, g_in, I_ext, c, held)
             rate = abs(V1) / c.Delta_T + (c.g_L + g_ex + g_in) / c.C_m
@@ -99,7 +99,7 @@ class AdEx(Neuron):
                     V, held = c.V_peak, True
                 else:
                     V, w, spiked, held = c.V_reset, w + c.b, 1.0, c.t_ref_steps > 0.0
-        return (V, w, g_ex + x.excitatory, g_in + x.inhibitory, x.current, spiked)
+        return (V, w, g_ex + x.excitatory, g_in + x.inhibitory, spiked)
 
     @staticmethod
     def spikes(s, c, u):

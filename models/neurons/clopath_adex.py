@@ -51,7 +51,7 @@ class ClopathAdEx(Neuron):
     limits = {"g_L": ("> 0",), "Delta_T": ("> 0",), "t_spike": ("> 0",)}
     aliases = {**PYNN, "delta_T": ("Delta_T", 1.0), "v_spike": ("V_peak", 1.0)}
     receptors = ("membrane", "current")
-    state = {"V_m": "E_L", "w": 0.0, "z": 0.0, "V_T": "V_th", "I_stim": 0.0, "spiking": 0.0}
+    state = {"V_m": "E_L", "w": 0.0, "z": 0.0, "V_T": "V_th", "spiking": 0.0}
     constants = ("g_L", "E_L", "Delta_T", "V_th", "V_T_max", "a", "b", "I_sp", "V_peak", "V_spike", "V_spike_end",
                  "V_reset", "I_e", "spike_steps", "P_m", "P_w", "P_z", "P_T")  # fmt: skip
     reference = "doi:10.1038/nn.2479"
@@ -83,19 +83,18 @@ class ClopathAdEx(Neuron):
     def advance(s, x, c, free):
         if s.spiking > 1.0:
             V_m = c.V_spike if 2.0 * s.spiking > c.spike_steps + 2.0 else c.V_spike_end
-            return (V_m, s.w, s.z, s.V_T, x.current, s.spiking - 1.0)
+            return (V_m, s.w, s.z, s.V_T, s.spiking - 1.0)
         V_m, w, z, V_T = s.V_m, s.w, s.z, s.V_T
         if s.spiking > 0.0:
             V_m, w, z, V_T = c.V_reset, w + c.b, c.I_sp, c.V_T_max
         upswing = c.Delta_T * math.exp((V_m - V_T) / c.Delta_T)
-        V_inf = c.E_L + upswing + (z - w + s.I_stim + c.I_e) / c.g_L
+        V_inf = c.E_L + upswing + (z - w + x.current + c.I_e) / c.g_L
         w_inf = c.a * (V_m - c.E_L)
         return (
             V_inf + (V_m - V_inf) * c.P_m + x.membrane,
             w_inf + (w - w_inf) * c.P_w,
             z * c.P_z,
             c.V_th + (V_T - c.V_th) * c.P_T,
-            x.current,
             0.0,
         )
 
@@ -105,4 +104,4 @@ class ClopathAdEx(Neuron):
 
     @staticmethod
     def reset(s, c):
-        return (c.V_spike, s.w, s.z, s.V_T, s.I_stim, c.spike_steps)
+        return (c.V_spike, s.w, s.z, s.V_T, c.spike_steps)

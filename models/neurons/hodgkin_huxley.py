@@ -77,7 +77,7 @@ class HodgkinHuxley(Neuron):
 
     receptors = ("excitatory", "inhibitory", "current")
     state = {"V_m": "E_L", **dict(zip(("Act_m", "Inact_h", "Act_n"), at_rest(E_L - V_T), strict=True)),
-             "g_ex": 0.0, "g_in": 0.0, "I_stim": 0.0, "V_before": "E_L"}  # fmt: skip
+             "g_ex": 0.0, "g_in": 0.0, "V_before": "E_L"}  # fmt: skip
     constants = ("C_m", "g_Na", "g_K", "g_L", "E_Na", "E_K", "E_L", "V_T", "E_ex", "E_in", "I_e",
                  "parts", "dt", "P_ex", "P_in")  # fmt: skip
     limits = {"t_ref": (">= 0",), "g_Na": (">= 0",), "g_K": (">= 0",), "g_L": (">= 0",)}
@@ -100,7 +100,7 @@ class HodgkinHuxley(Neuron):
     @staticmethod
     def advance(s, x, c, free):
         V, m, h, n, g_ex, g_in = s.V_m, s.Act_m, s.Inact_h, s.Act_n, s.g_ex, s.g_in
-        I_ext, dt, half = c.I_e + s.I_stim, c.dt, 0.5 * c.dt
+        I_ext, dt, half = c.I_e + x.current, c.dt, 0.5 * c.dt
         for _ in range(int(c.parts)):
             V1, m1, h1, n1 = slopes(V, m, h, n, g_ex, g_in, I_ext, c)
             g_ex, g_in = g_ex * c.P_ex, g_in * c.P_in
@@ -112,7 +112,7 @@ class HodgkinHuxley(Neuron):
             m += dt / 6.0 * (m1 + 2.0 * m2 + 2.0 * m3 + m4)
             h += dt / 6.0 * (h1 + 2.0 * h2 + 2.0 * h3 + h4)
             n += dt / 6.0 * (n1 + 2.0 * n2 + 2.0 * n3 + n4)
-        return (V, m, h, n, g_ex + x.excitatory, g_in + x.inhibitory, x.current, s.V_m)
+        return (V, m, h, n, g_ex + x.excitatory, g_in + x.inhibitory, s.V_m)
 
     @staticmethod
     def spikes(s, c, u):

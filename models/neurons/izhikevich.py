@@ -47,7 +47,7 @@ class Izhikevich(Neuron):
     consistent_integration: bool = True
 
     receptors = ("membrane", "current")
-    state = {"V_m": -65.0, "U_m": -13.0, "I_stim": 0.0}
+    state = {"V_m": -65.0, "U_m": -13.0}
     constants = ("a", "b", "c", "d", "V_th", "V_min", "I_e", "dt", "consistent")
     presets = CELLS
     reference = "doi:10.1109/TNN.2003.820440"
@@ -59,7 +59,7 @@ class Izhikevich(Neuron):
 
     @staticmethod
     def advance(s, x, c, free):
-        v, u, I_ext = s.V_m, s.U_m, c.I_e + s.I_stim
+        v, u, I_ext = s.V_m, s.U_m, c.I_e + x.current
         if c.consistent > 0.5:
             v_next = v + c.dt * (0.04 * v * v + 5.0 * v + 140.0 - u + I_ext) + x.membrane
             u_next = u + c.dt * c.a * (c.b * v - u)
@@ -68,7 +68,7 @@ class Izhikevich(Neuron):
             v_half = v + 0.5 * c.dt * (0.04 * v * v + 5.0 * v + 140.0 - u + I_ext)
             v_next = v_half + 0.5 * c.dt * (0.04 * v_half * v_half + 5.0 * v_half + 140.0 - u + I_ext)
             u_next = u + c.dt * c.a * (c.b * v_next - u)
-        return (max(v_next, c.V_min), u_next, x.current)
+        return (max(v_next, c.V_min), u_next)
 
     @staticmethod
     def spikes(s, c, u):
@@ -76,4 +76,4 @@ class Izhikevich(Neuron):
 
     @staticmethod
     def reset(s, c):
-        return (c.c, s.U_m + c.d, s.I_stim)
+        return (c.c, s.U_m + c.d)

@@ -33,7 +33,7 @@ class LIF(Neuron):
     I_e: float = 0.0  # pA
 
     receptors = ("excitatory", "inhibitory", "current")
-    state = {"V_m": "E_L", "I_syn_ex": 0.0, "I_syn_in": 0.0, "I_stim": 0.0}
+    state = {"V_m": "E_L", "I_syn_ex": 0.0, "I_syn_in": 0.0}
     constants = ("E_L", "V_th", "V_reset", "I_e", "P11_ex", "P11_in", "P22", "P21_ex", "P21_in", "P20")
     limits = {"t_ref": (">= 0",)}
     sign_selects = True
@@ -57,13 +57,12 @@ class LIF(Neuron):
 
     @staticmethod
     def advance(s, x, c, free):
-        driven = s.I_syn_ex * c.P21_ex + s.I_syn_in * c.P21_in + (c.I_e + s.I_stim) * c.P20
+        driven = s.I_syn_ex * c.P21_ex + s.I_syn_in * c.P21_in + (c.I_e + x.current) * c.P20
         V_m = c.E_L + (s.V_m - c.E_L) * c.P22 + driven
         return (
             V_m if free else s.V_m,
             s.I_syn_ex * c.P11_ex + x.excitatory,
             s.I_syn_in * c.P11_in + x.inhibitory,
-            x.current,
         )
 
     @staticmethod
@@ -72,4 +71,4 @@ class LIF(Neuron):
 
     @staticmethod
     def reset(s, c):
-        return (c.V_reset, s.I_syn_ex, s.I_syn_in, s.I_stim)
+        return (c.V_reset, s.I_syn_ex, s.I_syn_in)

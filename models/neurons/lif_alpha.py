@@ -32,7 +32,6 @@ class LIFAlpha(Neuron):
         "I_syn_ex": 0.0,
         "dI_syn_in": 0.0,
         "I_syn_in": 0.0,
-        "I_stim": 0.0,
     }
     constants = ("E_L", "V_th", "V_reset", "I_e", "P11_ex", "P11_in", "P21_ex", "P21_in", "P31_ex", "P31_in",
                  "P32_ex", "P32_in", "P33", "P30", "jump_ex", "jump_in")  # fmt: skip
@@ -62,7 +61,7 @@ class LIFAlpha(Neuron):
         driven = (
             s.dI_syn_ex * c.P31_ex + s.I_syn_ex * c.P32_ex
             + s.dI_syn_in * c.P31_in + s.I_syn_in * c.P32_in
-            + (c.I_e + s.I_stim) * c.P30
+            + (c.I_e + x.current) * c.P30
         )  # fmt: skip
         V_m = c.E_L + (s.V_m - c.E_L) * c.P33 + driven
         return (
@@ -71,7 +70,6 @@ class LIFAlpha(Neuron):
             s.dI_syn_ex * c.P21_ex + s.I_syn_ex * c.P11_ex,
             s.dI_syn_in * c.P11_in + x.inhibitory * c.jump_in,
             s.dI_syn_in * c.P21_in + s.I_syn_in * c.P11_in,
-            x.current,
         )
 
     @staticmethod
@@ -80,4 +78,4 @@ class LIFAlpha(Neuron):
 
     @staticmethod
     def reset(s, c):
-        return (c.V_reset, s.dI_syn_ex, s.I_syn_ex, s.dI_syn_in, s.I_syn_in, s.I_stim)
+        return (c.V_reset, s.dI_syn_ex, s.I_syn_ex, s.dI_syn_in, s.I_syn_in)

@@ -28,7 +28,7 @@ class LIFCond(Neuron):
     I_e: float = 0.0  # pA
 
     receptors = ("excitatory", "inhibitory", "current")
-    state = {"V_m": "E_L", "g_ex": 0.0, "g_in": 0.0, "I_stim": 0.0}
+    state = {"V_m": "E_L", "g_ex": 0.0, "g_in": 0.0}
     constants = ("E_L", "V_th", "V_reset", "I_e", "g_L", "E_ex", "E_in", "h_over_C", "P_ex", "P_in")
     limits = {"t_ref": (">= 0",), "g_L": ("> 0",)}
     sign_selects = True
@@ -51,14 +51,13 @@ class LIFCond(Neuron):
     @staticmethod
     def advance(s, x, c, free):
         g = c.g_L + s.g_ex + s.g_in
-        current = c.g_L * c.E_L + s.g_ex * c.E_ex + s.g_in * c.E_in + c.I_e + s.I_stim
+        current = c.g_L * c.E_L + s.g_ex * c.E_ex + s.g_in * c.E_in + c.I_e + x.current
         a, b = exp_ratio(g * c.h_over_C)  # V_inf + (V_m - V_inf) a/b with V_inf = current/g, over one fraction bar
         V_m = (current * (b - a) + s.V_m * g * a) / (g * b)
         return (
             V_m if free else s.V_m,
             s.g_ex * c.P_ex + x.excitatory,
             s.g_in * c.P_in + x.inhibitory,
-            x.current,
         )
 
     @staticmethod
@@ -67,4 +66,4 @@ class LIFCond(Neuron):
 
     @staticmethod
     def reset(s, c):
-        return (c.V_reset, s.g_ex, s.g_in, s.I_stim)
+        return (c.V_reset, s.g_ex, s.g_in)

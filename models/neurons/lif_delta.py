@@ -23,7 +23,7 @@ class LIFDelta(Neuron):
     I_e: float = 0.0  # pA
 
     receptors = ("membrane", "current")
-    state = {"V_m": "E_L", "I_stim": 0.0}
+    state = {"V_m": "E_L"}
     constants = ("E_L", "V_th", "V_reset", "I_e", "P33", "P30")
     limits = {"t_ref": (">= 0",)}
     reference = "doi:10.1007/s004220050570"
@@ -42,8 +42,8 @@ class LIFDelta(Neuron):
 
     @staticmethod
     def advance(s, x, c, free):
-        V_m = c.E_L + (s.V_m - c.E_L) * c.P33 + (c.I_e + s.I_stim) * c.P30 + x.membrane
-        return (V_m if free else s.V_m, x.current)
+        V_m = c.E_L + (s.V_m - c.E_L) * c.P33 + (c.I_e + x.current) * c.P30 + x.membrane
+        return (V_m if free else s.V_m,)
 
     @staticmethod
     def spikes(s, c, u):
@@ -51,4 +51,4 @@ class LIFDelta(Neuron):
 
     @staticmethod
     def reset(s, c):
-        return (c.V_reset, s.I_stim)
+        return (c.V_reset,)

@@ -52,4 +52,4 @@ class PoissonLIF(LIF):
 
     @staticmethod
     def reset(s, c):
-        return (c.V_reset if c.resets > 0.5 else s.V_m, s.I_syn_ex, s.I_syn_in, s.I_stim)
+        return (c.V_reset if c.resets > 0.5 else s.V_m, s.I_syn_ex, s.I_syn_in)

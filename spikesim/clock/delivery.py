@@ -148,7 +148,8 @@ def dense_op(dtype: Any) -> Any:
 
 @functools.cache
 def graded_delivery_op(dtype: Any) -> Any:
-    """Add weight times current, as it was one delay ago, of every graded source to its targets."""
+    """Add weight times current of every graded source to its targets. A current that arrives in a step acts from the next
+    one on, as in NEST, so it is looked up one step further back than its delay."""
     kind = real(dtype)
     with cache_for() as cache:
 
@@ -160,7 +161,7 @@ def graded_delivery_op(dtype: Any) -> Any:
             inputs = at(g.inputs + (step % g.input_rows) * g.row_bytes, kind, g.n_inputs)
             history = at(g.history, kind, g.ring * g.n)
             for a in range(g.n_synapses):
-                emitted = step - delays[a]
+                emitted = step - delays[a] - 1
                 if emitted >= 0:
                     inputs[slots[a]] += weights[a] * history[(emitted % g.ring) * g.n + sources[a]]
 

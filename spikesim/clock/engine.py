@@ -271,17 +271,17 @@ class ClockEngine:
     def _drive_operation(self, drive_: Drive, thread: int) -> tuple[int, Context]:
         p, network = drive_.population, self.network
         lo, hi = self.ranges[p.index][thread]
-        thresholds, row = drive_.thresholds
         key0, key1 = key(network.seed)
+        thresholds, base, last, rest, row = drive_.table
         context = Context(
             drives.DriveContext, lo=lo, hi=hi, n=p.n_padded, delay=drive_.delay_steps, key0=key0, key1=key1,
-            words=np.zeros(p.n_padded, dtype=np.uint32), stream=stream_id("DRIVE", drive_.index),
-            thresholds=thresholds, n_rates=len(thresholds), most=thresholds.shape[1],
-            guide=drive_.guide, row=np.resize(row, p.n_padded),
-            counts=np.zeros(p.n_padded, dtype=np.int32), weights=drive_.weight, n_weights=len(drive_.weight),
-            **self.inputs.fields(thread, p, drive_.receptor),
+            words=np.zeros(drives.BLOCK // 2, dtype=np.uint32), counts=np.zeros(drives.BLOCK, dtype=np.int16),
+            stream=stream_id("DRIVE", drive_.index), rest_stream=stream_id("DRIVE_REST", drive_.index),
+            thresholds=thresholds, n_rates=len(base), width=thresholds.shape[1], base=base, last=last,
+            rest=rest, most=rest.shape[1], row=np.resize(row, p.n_padded),
+            weights=drive_.weight, n_weights=len(drive_.weight), **self.inputs.fields(thread, p, drive_.receptor),
         )  # fmt: skip
-        return drives.drive_op(network.dtype, len(thresholds) == 1).address, context
+        return drives.drive_op(network.dtype, len(base) == 1).address, context
 
     @staticmethod
     def _kind(population: Population) -> Any:

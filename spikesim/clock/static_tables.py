@@ -18,11 +18,13 @@ from numba import njit
 from numpy.typing import NDArray
 
 from spikesim.jit import cache_for
+from spikesim.lowlevel import prefetch
 from spikesim.values import Same
 
 if TYPE_CHECKING:
     from spikesim.projection import Projection
 
+GROUP = 64  # synapses whose places are asked for from memory together
 FEW = 1024  # delays that are all given a place before it is known which there are
 
 
@@ -162,11 +164,24 @@ def _compiled() -> Any:
         def fill(begins, n_columns, column, shortest, sources, targets, steps, lo, hi, amounts,
                  positive, negative, absolute, slots, weights, kept):  # fmt: skip
             many, varied = len(steps) > 1, len(amounts) > 1
-            for k in range(len(sources)):
-                if lo <= targets[k] < hi:
-                    cell = sources[k] * n_columns + column[steps[k * many] - shortest] + 1
-                    place, amount = begins[cell], amounts[k * varied]
-                    begins[cell] += 1
+            cells, found, which = np.empty(GROUP, np.int64), np.empty(GROUP, np.int64), np.empty(GROUP, np.int64)
+            for first in range(0, len(sources), GROUP):
+                n = 0
+                for k in range(first, min(first + GROUP, len(sources))):
+                    if lo <= targets[k] < hi:
+                        cells[n] = sources[k] * n_columns + column[steps[k * many] - shortest] + 1
+                        prefetch(begins, cells[n])
+                        which[n] = k
+                        n += 1
+                for i in range(n):
+                    found[i] = begins[cells[i]]
+                    begins[cells[i]] += 1
+                    prefetch(slots, found[i])
+                    if kept:
+                        prefetch(weights, found[i])
+                for i in range(n):
+                    k, place = which[i], found[i]
+                    amount = amounts[k * varied]
                     slots[place] = targets[k] - lo + (negative if amount < 0 else positive)
                     if kept:
                         weights[place] = abs(amount) if absolute else amount
