@@ -114,6 +114,27 @@ def power_of_two(typing, n):
 
 
 @intrinsic
+def power_of_two_single(typing, n):
+    """2^n as a float32, for -126 <= n <= 127."""
+
+    def codegen(ctx, builder, signature, args):
+        biased = builder.add(args[0], ir.Constant(_I32, 127))
+        return builder.bitcast(builder.shl(biased, ir.Constant(_I32, 23)), ir.FloatType())
+
+    return types.float32(types.int32), codegen
+
+
+@intrinsic
+def multiply_add(typing, a, b, c):
+    """a b + c, rounded once: one instruction where the processor has it, the same bits where it has not."""
+
+    def codegen(ctx, builder, signature, args):
+        return builder.fma(*args)
+
+    return a(a, a, a), codegen
+
+
+@intrinsic
 def prefetch(typing, array, index):
     """Bring the cache line of `array[index]` nearer; any index is safe, for nothing is read."""
 

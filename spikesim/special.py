@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
-from numba import int32, types
+import numpy as np
+from numba import float32, float64, int32, types
 from numba.extending import overload, register_jitable
 
-from spikesim.lowlevel import power_of_two
+from spikesim.lowlevel import multiply_add, power_of_two, power_of_two_single
 
 _LOG2_E = 1.4426950408889634
 _LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10  # together ln 2, the first in few bits
-# Of the Pade approximant of e^r with numerator and denominator of degree 6: (12 - j)! 6! / (12! j! (6 - j)!)
-_P1, _P2, _P3, _P4, _P5, _P6 = (
-    math.factorial(12 - j) * 720.0 / (math.factorial(12) * math.factorial(j) * math.factorial(6 - j))
-    for j in range(1, 7)
-)
+
+
+def _pade(degree: int) -> tuple[float, ...]:
+    """Coefficients of r, r^2, ... in the Pade approximant of e^r with numerator and denominator of that degree."""
+    m, f = degree, math.factorial
+    return tuple(f(2 * m - j) * f(m) / (f(2 * m) * f(j) * f(m - j)) for j in range(1, m + 1))
+
+
+_P1, _P2, _P3, _P4, _P5, _P6 = _pade(6)
+_S1, _S2, _S3 = (np.float32(p) for p in _pade(3))
+_ONE, _HALF, _MOST, _LOG2_E_SINGLE = np.float32(1.0), np.float32(0.5), np.float32(87.0), np.float32(_LOG2_E)
+_LN2_HIGH_SINGLE = np.float32(355 / 512)
+_LN2_LOW_SINGLE = np.float32(math.log(2.0) - 355 / 512)
 
 
 def two_to(n):
@@ -30,20 +40,59 @@ def _two_to(n):
     return None
 
 
-@register_jitable
+def fma(a, b, c):
+    """a b + c, rounded once."""
+    if not math.isfinite(a * b + c):
+        return a * b + c
+    return float(Fraction(a) * Fraction(b) + Fraction(c))
+
+
+@overload(fma)
+def _fma(a, b, c):
+    if a == b == c and isinstance(a, types.Float):
+        return lambda a, b, c: multiply_add(a, b, c)
+    return None
+
+
 def exp_ratio(x):
     """(a, b) with a/b = e^-x for x >= 0, to two units in the last place; beyond 708, where it is 3e-308, it stays so.
 
     Loops that call `math.exp` are not vectorised; those that call this are. And who divides by something else anyway
     need not divide twice. e^-x = 2^-n e^r with |r| <= ln(2)/2, where the Pade approximant of e^r is exact to 1e-18.
+    Of a number in single precision the ratio is in single precision, and stays from 87 on.
     """
+    return _exp_ratio(float(x))
+
+
+@register_jitable
+def _exp_ratio(x):
     y = min(x, 708.0)
-    n = int32(y * _LOG2_E + 0.5)  # of 32 bits, for most processors have no vectors of doubles to 64-bit integers
-    r = n * _LN2_HIGH - y + n * _LN2_LOW
+    n = int32(fma(y, _LOG2_E, 0.5))  # of 32 bits, for most processors have no vectors of doubles to 64-bit integers
+    whole = float64(n)
+    r = fma(whole, _LN2_LOW, fma(whole, _LN2_HIGH, -y))
     square = r * r
-    even = 1.0 + square * (_P2 + square * (_P4 + square * _P6))
-    odd = r * (_P1 + square * (_P3 + square * _P5))
+    fourth = square * square  # so that little has to wait for something else
+    even = fma(fourth, fma(square, _P6, _P4), fma(square, _P2, 1.0))
+    odd = r * fma(fourth, _P5, fma(square, _P3, _P1))
     return (even + odd) * two_to(-n), even - odd
+
+
+@register_jitable
+def _exp_ratio_single(x):
+    y = min(x, _MOST)
+    n = int32(fma(y, _LOG2_E_SINGLE, _HALF))
+    whole = float32(n)
+    r = fma(whole, _LN2_LOW_SINGLE, fma(whole, _LN2_HIGH_SINGLE, -y))
+    square = r * r
+    even, odd = fma(square, _S2, _ONE), r * fma(square, _S3, _S1)
+    return (even + odd) * power_of_two_single(int32(-n)), even - odd
+
+
+@overload(exp_ratio, inline="always")
+def _of_either_precision(x):
+    if x == types.float32:
+        return lambda x: _exp_ratio_single(x)
+    return lambda x: _exp_ratio(x)
 
 
 @register_jitable

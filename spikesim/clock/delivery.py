@@ -19,10 +19,10 @@ from spikesim.clock.neurons import real
 from spikesim.jit import cache_for
 from spikesim.lowlevel import OPERATION, at, context, prefetch
 
-AHEAD_SPIKES = 8  # how many spikes before its use the place of a slice is asked for
+AHEAD_ROWS = 2  # how many delays before their use the spikes are asked for
 AHEAD = 4096  # bytes of synapses, on the whole, that are asked for before their use
 LINE = 64  # bytes that come from memory at a time
-CELLS = 1 << 14  # buckets listed before they are delivered
+CELLS = 1 << 14  # buckets listed before they are delivered, unless one step may have more spikes
 
 SparseContext = namedtuple(
     "SparseContext",
@@ -53,34 +53,53 @@ def sparse_op(dtype: Any, weighted: bool, small: bool, many: bool, scaled: bool)
         @cfunc(OPERATION, cache=cache, error_model="numpy")
         def deliver(address, step):
             g = context(SparseContext, address)
-            delays, begins, width = at(g.delays, int64, g.n_delays), at(g.begins, place, g.n_begins), g.width
+            begins = at(g.begins, place, g.n_begins)
             # Unsigned places need no test for a negative index.
             slots, weights = at(g.slots, slot, g.n_synapses), at(g.weights, kind, g.n_synapses)
-            ids, counts = at(g.spike_ids, int32, g.ring * g.row_size), at(g.counts, int32, g.ring * g.n_threads)
-            starts, cells = at(g.starts, int64, g.n_threads), at(g.cells, int64, g.n_cells)
-            amplitudes, scales = at(g.amplitudes, kind, g.ring * g.row_size), at(g.scales, kind, g.n_cells)
-            found = 0
-            for k in range(g.n_delays):
-                if delays[k] > step:
-                    break
-                row = (step - delays[k]) % g.ring
-                for t in range(g.n_threads):
-                    first = row * g.row_size + starts[t]
-                    last = first + counts[row * g.n_threads + t]
-                    for q in range(first, last):
-                        if q + AHEAD_SPIKES < last:
-                            prefetch(begins, (ids[q + AHEAD_SPIKES] * g.n_delays + k) * width)
-                        if found == g.n_cells:  # the list is full: deliver what it holds, in the same order
-                            _deliver(g, kind, cells, scales, found, begins, slots, weights, weighted, scaled, step)
-                            found = 0
-                        cell = (ids[q] * g.n_delays + k) * width
-                        cells[found] = cell
-                        if scaled:
-                            scales[found] = amplitudes[q]
-                        found += begins[cell + width] > begins[cell]
-            _deliver(g, kind, cells, scales, found, begins, slots, weights, weighted, scaled, step)
+            cells, scales = at(g.cells, int64, g.n_cells), at(g.scales, kind, g.n_cells)
+            k = 0
+            while k < g.n_delays:
+                found, k = _list(g, kind, cells, scales, begins, scaled, step, k)
+                _deliver(g, kind, cells, scales, found, begins, slots, weights, weighted, scaled, step)
 
     return deliver
+
+
+@register_jitable
+def _list(g, kind, cells, scales, begins, scaled, step, k):
+    """(found, k): list the buckets that spikes reach in this step, from the k-th delay on, as long as there is room for
+    all the spikes of a step. First the spikes, then which of their buckets hold something, so that what is read comes
+    from memory for many at a time."""
+    delays, width, reached = at(g.delays, int64, g.n_delays), g.width, 0
+    ids, counts = at(g.spike_ids, int32, g.ring * g.row_size), at(g.counts, int32, g.ring * g.n_threads)
+    starts, amplitudes = at(g.starts, int64, g.n_threads), at(g.amplitudes, kind, g.ring * g.row_size)
+    while k < g.n_delays:
+        if delays[k] > step:
+            k = g.n_delays
+            break
+        row, n = (step - delays[k]) % g.ring, 0
+        later = (step - delays[min(k + AHEAD_ROWS, g.n_delays - 1)]) % g.ring
+        for t in range(g.n_threads):
+            n += counts[row * g.n_threads + t]
+            prefetch(ids, later * g.row_size + starts[t])
+        if reached + n > g.n_cells:
+            break
+        for t in range(g.n_threads):
+            first = row * g.row_size + starts[t]
+            for q in range(first, first + counts[row * g.n_threads + t]):
+                cells[reached] = (ids[q] * g.n_delays + k) * width
+                prefetch(begins, cells[reached])
+                if scaled:
+                    scales[reached] = amplitudes[q]
+                reached += 1
+        k += 1
+    found = 0
+    for q in range(reached):
+        cells[found] = cells[q]
+        if scaled:
+            scales[found] = scales[q]
+        found += begins[cells[q] + width] > begins[cells[q]]
+    return found, k
 
 
 @register_jitable

@@ -213,14 +213,15 @@ class ClockEngine:
         scaled = projection.short_term is not None
         shape = len(weights) > 1, slots.itemsize == 2, table.begins.itemsize == 8, scaled
         op = delivery.sparse_op(self.network.dtype, *shape)
+        n_cells = max(delivery.CELLS, source.n * source.model.max_spikes)
         bucket = n * (slots.itemsize + weights.itemsize) / max(1, source.n * len(table.delays))  # bytes, on the whole
         return op.address, Context(
             delivery.SparseContext, delays=table.delays, n_delays=len(table.delays), width=table.width,
             begins=table.begins, n_begins=len(table.begins), slots=slots, weights=weights, n_synapses=n,
             ahead=max(2, min(12, int(delivery.AHEAD / max(bucket, 1.0)))), inputs=self.inputs.first(thread),
-            n_inputs=self.inputs.widths[thread], cells=np.zeros(delivery.CELLS, dtype=np.int64),
-            n_cells=delivery.CELLS, amplitudes=projection.arrays["short_term/amplitudes"] if scaled else NOTHING,
-            scales=np.zeros(delivery.CELLS if scaled else 1, dtype=self.network.dtype),
+            n_inputs=self.inputs.widths[thread], cells=np.zeros(n_cells, dtype=np.int64), n_cells=n_cells,
+            amplitudes=projection.arrays["short_term/amplitudes"] if scaled else NOTHING,
+            scales=np.zeros(n_cells if scaled else 1, dtype=self.network.dtype),
             **self.inputs.ring(thread), **self.all_spikes(source),
         )  # fmt: skip
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from spikesim.special import exp_ratio
+from spikesim.special import exp_ratio, fma
 
 
 def test_exp_ratio():
@@ -17,3 +17,27 @@ def test_exp_ratio():
     for beyond in (709.0, 1e6, np.inf):
         a, b = exp_ratio(beyond)
         assert 0.0 <= a / b < 1e-307
+
+
+def test_exp_ratio_in_single_precision():
+    rng = np.random.default_rng(1)
+    xs = np.concatenate([rng.uniform(0.0, 5.0, 5000), rng.uniform(0.0, 80.0, 5000), [0.0, 1e-30, 1e-9, 80.0]])
+    xs = xs.astype(np.float32)
+    compiled = njit(lambda x: exp_ratio(x))
+    ratios = np.array([compiled(x) for x in xs])
+    np.testing.assert_array_equal(ratios, ratios.astype(np.float32))
+    np.testing.assert_allclose(ratios[:, 0] / ratios[:, 1], np.exp(-xs.astype(float)), rtol=4 * 2.0**-23)
+    for beyond in (90.0, 1e6, np.inf):
+        a, b = compiled(np.float32(beyond))
+        assert 0.0 <= a / b < 1e-37
+
+
+def test_fma_rounds_once():
+    rng = np.random.default_rng(2)
+    compiled = njit(lambda a, b, c: fma(a, b, c))
+    for a, b in rng.standard_normal((1000, 2)):
+        c = -a * b * (1.0 + rng.choice([0.0, 1e-16, 1e-3]))  # where rounding twice would be seen
+        assert compiled(a, b, c) == fma(a, b, c)
+    assert fma(1.0 + 2.0**-30, 1.0 - 2.0**-30, -1.0) == -(2.0**-60)
+    assert fma(1e308, 10.0, 0.0) == np.inf
+    assert np.isnan(fma(np.inf, 0.0, 1.0))
