@@ -22,8 +22,14 @@ BENCHMARKS = {
     "plastic_pair_single": ["plastic", "--set", "rule=PairSTDP", "--precision", "single"],
     "plastic_triplet": ["plastic", "--set", "rule=TripletSTDP"],
     "plastic_triplet_single": ["plastic", "--set", "rule=TripletSTDP", "--precision", "single"],
+    "plastic_moving_single": [
+        *("plastic", "--set", "rule=PairSTDP", "--set", "learning_rate=1e-3", "--precision", "single", "--peers", ""),
+    ],
     "cuba": ["vogels_abbott_2005", "--set", "preset=cuba", "--time", "10000"],
     "coba": ["vogels_abbott_2005", "--set", "preset=coba_driven", "--time", "10000"],
+    "coba_single": [
+        *("vogels_abbott_2005", "--set", "preset=coba_driven", "--time", "10000", "--precision", "single"),
+    ],
     "microcircuit_tenth": ["potjans_2014", "--set", "N_scaling=0.1"],
 }
 #: and those that run only when they are named: NEST takes five minutes and 15 GB

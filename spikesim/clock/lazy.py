@@ -203,17 +203,24 @@ def visit_op(rule: Any, n_sums: int, dtype: Any, small: bool, many: bool) -> Any
                                 for b in range(n_sums):
                                     prefetch(seen, b * m + a)
                         for a in range(n_sums):
+                            factor, old, new = _open(g, kind, n_sums, k, i, a, t)
                             known = seen[a * m : (a + 1) * m]
-                            _gather(g, kind, n_sums, k, i, a, t, slots, weights, known, begin, end)
+                            if a < n_sums - 1 or not changes or now < since:
+                                _collect(slots, weights, known, begin, end, factor, old, new)
                         at(g.visited, int64, stride)[k * g.n_source + i] = t + 1
-                        if n_sums > 0:
-                            _clip(weights, begin, end, least, most)
                         if changes and now >= since:
                             pre = load(Pre, x, x_row + i, g.x_stride)
                             for a in range(begin, end):
-                                post = load_looked_up(Post, y, y_row + int64(looked_up(slots, a)), g.n_target)
-                                w = on_pre(own(weights, a) / w_ref, pre, post, p) * w_ref
+                                j, w = int64(looked_up(slots, a)), own(weights, a)
+                                if n_sums > 0:  # the last trace is collected here, in the same go
+                                    w += factor * (looked_up(old, j) - own(known, a))
+                                    put(known, a, looked_up(new, j))
+                                    w = min(max(w, least), most)
+                                post = load_looked_up(Post, y, y_row + j, g.n_target)
+                                w = on_pre(w / w_ref, pre, post, p) * w_ref
                                 put(weights, a, kind(min(max(w, least), most)))
+                        elif n_sums > 0:
+                            _clip(weights, begin, end, least, most)
                         if g.delivers != 0:
                             for a in range(begin, end):
                                 inputs[slots[a]] += weights[a]
@@ -222,19 +229,21 @@ def visit_op(rule: Any, n_sums: int, dtype: Any, small: bool, many: bool) -> Any
 
 
 @register_jitable
-def _gather(g, kind, n_sums, k, i, a, t, slots, weights, seen, begin, end):
-    """Give the synapses of a row what one trace has brought since the last visit, and let the trace see this spike."""
+def _open(g, kind, n_sums, k, i, a, t):
+    """(factor, C_j that the synapses of a row know as of their last visit, C_j now) of one trace, which is then to
+    know of this spike, too."""
     sums, lengths = at(g.sums, kind, g.n_delays * g.epochs * n_sums * g.n_local), at(g.lengths, int64, n_sums)
     rate, keep, bump = at(g.rates, float64, n_sums)[a], at(g.keep, float64, n_sums)[a], at(g.bump, float64, n_sums)[a]
     row, length = k * g.n_source + i, lengths[a]
-    factor = at(g.factors, kind, n_sums * g.n_delays * g.n_source)[a * g.n_delays * g.n_source + row :]
+    factors, place = at(g.factors, kind, n_sums * g.n_delays * g.n_source), a * g.n_delays * g.n_source + row
+    factor = factors[place]
     last, epoch = at(g.visited, int64, g.n_delays * g.n_source)[row] - 1, t // length
     new = _sums(g, sums, k, epoch, a, n_sums)
     there = last >= 0 and last // length > epoch - g.epochs
     old = _sums(g, sums, k, last // length, a, n_sums) if there else new
-    _collect(slots, weights, seen, begin, end, factor[0], old, new)
-    trace = factor[0] * math.exp(-(t - last // length * length) * rate) if there else 0.0
-    factor[0] = kind((trace * keep + bump) * math.exp((t % length) * rate))
+    trace = factor * math.exp(-(t - last // length * length) * rate) if there else 0.0
+    factors[place] = kind((trace * keep + bump) * math.exp((t % length) * rate))
+    return factor, old, new
 
 
 @functools.cache

@@ -71,7 +71,8 @@ class TraceBlock:
                      params=self.params, **spikes))
             for k in self.jumps
         ]  # fmt: skip
-        op = trace_op(dtype, not self.averaged, self.averaged, bool(self.jumps))
+        paired = any(len(spec.taus) > 1 for spec in self.specs)
+        op = trace_op(dtype, not self.averaged, self.averaged, bool(self.jumps), paired)
         context = Context(
             TraceContext, lo=lo, hi=hi, n=n, n_traces=m, z=a["z"], decay=self.decay, bump=self.bump, keep=self.keep,
             amount=self.amount, history=a["history"], width=self.width, mean_open=a["open"], total=a["total"],

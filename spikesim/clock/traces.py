@@ -35,12 +35,13 @@ def _part(array, k, n, g):
 
 
 @functools.cache
-def trace_op(dtype: Any, kept: bool, averaged: bool, jumping: bool) -> Any:
+def trace_op(dtype: Any, kept: bool, averaged: bool, jumping: bool, paired: bool) -> Any:
     """Decay, read and increment the traces of one thread's neurons.
 
     `kept`: rows of readable values go to the ring `history` (ring, width, n), the first n_traces of each `width`.
     `averaged`: values are summed into `total` (n_traces, n) while `mean_open` is set.
     `jumping`: a spike adds what `amount` (n_traces, n) says, in place of 1.
+    `paired`: some trace has a second exponential, which is 0 otherwise.
     `z`, `decay`, `bump` are (2, n_traces, ...): the two exponentials.
     """
     kind = real(dtype)
@@ -75,8 +76,9 @@ def trace_op(dtype: Any, kept: bool, averaged: bool, jumping: bool) -> Any:
                     i = k * n + spikes[q]
                     size = amount[i] if jumping else kind(1.0)
                     z[i] = z[i] * left + rise * size
-                    z[m * n + i] = z[m * n + i] * left + fall * size
-            for k in range(2 * m):
+                    if paired:
+                        z[m * n + i] = z[m * n + i] * left + fall * size
+            for k in range(2 * m if paired else m):
                 factor, values = kind(decay[k]), _part(z, k, n, g)
                 for i in range(len(values)):
                     values[i] *= factor
@@ -86,7 +88,7 @@ def trace_op(dtype: Any, kept: bool, averaged: bool, jumping: bool) -> Any:
                 for k in range(m):
                     slow, fast, seen = _part(z, k, n, g), _part(z, m + k, n, g), _part(history, later + k, n, g)
                     for i in range(len(seen)):
-                        seen[i] = slow[i] - fast[i]
+                        seen[i] = slow[i] - fast[i] if paired else slow[i]
 
     return traces
 
