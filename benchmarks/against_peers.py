@@ -2,7 +2,7 @@
 
     python benchmarks/against_peers.py [NAME ...] [--peers NAME=PYTHON,...] [--threads N] [--repeats N] [--time MS]
 
-writes docs/results/bench_NAME_threads_N.json for each NAME below, all but microcircuit_full unless told. Interpreters
+writes docs/results/bench_NAME_threads_N.json for each NAME below, all but the full microcircuit unless told. Interpreters
 of the other simulators may also be given by $SPIKESIM_PEERS (docs/benchmarks.md). NEST and Brian 2 take about an hour.
 """
 
@@ -33,7 +33,11 @@ BENCHMARKS = {
     "microcircuit_tenth": ["potjans_2014", "--set", "N_scaling=0.1"],
 }
 #: and those that run only when they are named: NEST takes five minutes and 15 GB
-BY_NAME = {"microcircuit_full": ["potjans_2014", "--precision", "single", "--repeats", "1"]}
+BY_NAME = {
+    "microcircuit_full": ["potjans_2014", "--precision", "single", "--repeats", "1"],
+    "microcircuit_full_alone_single": ["potjans_2014", "--precision", "single", "--peers", ""],
+    "microcircuit_full_alone": ["potjans_2014", "--peers", ""],
+}
 
 
 def main() -> int:

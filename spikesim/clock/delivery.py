@@ -167,8 +167,10 @@ def dense_op(dtype: Any) -> Any:
 
 @functools.cache
 def graded_delivery_op(dtype: Any) -> Any:
-    """Add weight times current of every graded source to its targets. A current that arrives in a step acts from the next
-    one on, as in NEST, so it is looked up one step further back than its delay."""
+    """Add weight times current of every graded source to its targets.
+
+    A current that arrives in a step acts from the next one on, as in NEST: it is looked up a step further back.
+    """
     kind = real(dtype)
     with cache_for() as cache:
 

@@ -15,6 +15,15 @@ def built(seed=1, threads=1, **given):
     return net
 
 
+def test_parameters_are_those_of_the_authors_program():
+    assert Vogels2011().values() == {
+        "dt": 0.1, "N_E": 8000, "N_I": 2000, "p": 0.02, "w_ex": 0.3, "w_in": 3.0, "w_start": 1e-10, "w_max": 100.0,
+        "eta": 1e-2, "tau": 20.0, "rho_0": 3.0, "learn_from": 1000.0, "C_m": 200.0, "g_L": 10.0, "E_L": -60.0,
+        "E_ex": 0.0, "E_in": -80.0, "V_th": -50.0, "t_ref": 5.0, "tau_ex": 5.0, "tau_in": 10.0, "I_e": 200.0,
+    }  # fmt: skip
+    assert Vogels2011.duration == 10_000.0
+
+
 def test_what_is_in_it():
     net = built()
     ex_ex, ex_in, in_in, plastic = net.projections

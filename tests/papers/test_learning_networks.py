@@ -35,6 +35,15 @@ def test_vogels_2011_balances_itself():
 
 
 @pytest.mark.slow
+def test_inhibition_mirrors_excitation():
+    """The published run of 150 s: inhibition has the tuning of excitation, and the neuron fires near rho_0 = 6.25 Hz."""
+    found = networks.vogels_2011_cell(seed=1, threads=1)
+    late = found["course"][5:]
+    assert late[-1]["correlation_of_tuning"] > 0.9
+    assert np.mean([row["rate_hz"] for row in late]) == pytest.approx(6.25, abs=1.5)
+
+
+@pytest.mark.slow
 def test_song_2000_weights_end_up_near_the_bounds():
     """The share of weights within 20 % of the range of a bound is 40 % at first, and 55 % and rising after 100 s."""
     found = networks.song_2000(seed=1, threads=1)

@@ -28,6 +28,13 @@ def test_walk(coincident):
     assert change == pytest.approx(EXPECTED[coincident], abs=1e-15)
 
 
+def test_both_orders_together_count_both_halves_of_the_pair():
+    """What simulators give that update all traces before they learn: what either order adds, both at once."""
+    change = {each: weight_change(PairSTDP(coincident=each), [0.0, 10.0], [10.0]) for each in EXPECTED}
+    both = change["pre_first"] + change["post_first"] - change["exclude"]
+    assert both == pytest.approx(0.00278265, abs=1e-8)
+
+
 def test_the_own_spike_is_never_seen():
     """Triplet terms read the traces of the spike's own side as they were before it, whoever comes first."""
     rule = TripletSTDP(a2_plus=0.0, a3_plus=1.0, a2_minus=0.0, a3_minus=1.0)

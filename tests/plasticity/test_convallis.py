@@ -47,8 +47,8 @@ class Gradient(Rule):
 def test_gradient_of_one_potential(rule, gradient):
     """A spike of weight 1 onto a neuron whose potential it makes jump by 1: dL/dw in closed form.
 
-    With all of the delay axonal, the trace meets the very potential that the spike makes. Steps are of first order, so
-    those of 0.1 and 0.05 ms tell the limit.
+    With all of the delay axonal, the trace meets the very potential that the spike makes. Steps are of first order (V^2
+    alone is exact to 4e-6 at 0.1 ms, where the others are 2.5e-3 off), so those of 0.1 and 0.05 ms tell the limit.
     """
 
     def learned(dt):
@@ -61,7 +61,8 @@ def test_gradient_of_one_potential(rule, gradient):
             return (synapse.weights[0] - 1.0) / SLOW
 
     coarse, fine = learned(0.1), learned(0.05)
-    assert coarse == pytest.approx(gradient, rel=1e-2)
+    assert coarse == pytest.approx(gradient, rel=3e-3)
+    assert learned(0.01) == pytest.approx(gradient, rel=1e-3)
     assert 2 * fine - coarse == pytest.approx(gradient, rel=1e-4)
 
 
@@ -97,10 +98,12 @@ def learned_and_climbed(dt):
 
 
 def test_gradient_of_the_objective_by_finite_differences():
-    """What is learned lags by a fraction of a step; without that part, which halves with the step, all is gradient."""
-    (coarse, coarse_gradient), (fine, gradient) = learned_and_climbed(0.08), learned_and_climbed(0.04)
+    """What is learned lags by a fraction of a step: by 1.0e-3 of it at 0.04 ms and 5.0e-4 at 0.02. Without that
+    part, which halves with the step, all is gradient.
+    """
+    (coarse, coarse_gradient), (fine, gradient) = learned_and_climbed(0.04), learned_and_climbed(0.02)
     size = np.abs(gradient).max()
-    assert np.abs(fine - gradient).max() < 1e-2 * size
+    assert np.abs(fine - gradient).max() < 1e-3 * size
     assert np.abs(2 * (fine - gradient) - (coarse - coarse_gradient)).max() < 2e-4 * size
 
 
@@ -157,6 +160,9 @@ def test_hippocampal_preset_has_the_signs_of_triplets_and_window():
     triplets = {row["label"]: 10 * row["predicted"] for row in Wang2005(repetitions=6).run(rule).rows()}
     assert abs(triplets["pre-post-pre (5, -5)"]) < 0.1
     assert triplets["post-pre-post (-5, 5)"] > 0.2
+    # Both kinds have the same pairs; 0.31 and 0.18 are between them.
+    for t, least in ((5, 0.25), (10, 0.15)):
+        assert triplets[f"post-pre-post (-{t}, {t})"] - triplets[f"pre-post-pre ({t}, -{t})"] > least
     assert triplets["pair +10"] > 0.15
     assert triplets["pair -10"] < -0.1
     window = BiPoo1998(pairs=6, delta_t_step=0.0).run(rule).rows()

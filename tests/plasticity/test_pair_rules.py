@@ -2,13 +2,18 @@
 
 import math
 
+import numpy as np
 import pytest
 from scipy.optimize import brentq
 
+import spikesim as ss
 from spikesim.errors import SpikesimError
+from spikesim.models.neurons.poisson import PoissonSource
+from spikesim.models.neurons.spike_source import SpikeSource
 from spikesim.models.plasticity.guetig_stdp import GuetigSTDP
 from spikesim.models.plasticity.multiplicative_stdp import MultiplicativeSTDP
 from spikesim.models.plasticity.pair_stdp import PairSTDP
+from spikesim.models.plasticity.power_law_stdp import PowerLawSTDP
 from spikesim.models.plasticity.van_rossum_stdp import VanRossumSTDP
 from spikesim.plasticity import Rule, Trace
 from spikesim.timeline import weight_change
@@ -127,6 +132,41 @@ def test_van_rossum_fixed_point():
     gain = rule.on_post(0.25, rule.Pre(20.0), rule.Post(0.0), p) - 0.25
     loss = rule.on_pre(0.25, rule.Pre(0.0), rule.Post(40.0), p) - 0.25
     assert gain + loss == pytest.approx(0.0, abs=1e-15)
+
+
+# Rule, where its weights begin, where those between uncorrelated trains settle, and how near that must be.
+SETTLING = {
+    "van Rossum": (VanRossumSTDP(c_p=0.0025, c_d=0.01), 0.5, 0.25, 0.10),
+    "Guetig, mu = 1": (GuetigSTDP(mu=1.0, lambda_=0.02), 0.3, 0.487805, 0.05),
+    "Guetig, mu = 1/2": (GuetigSTDP(mu=0.5, lambda_=0.02), 0.3, 0.475624, 0.05),
+    "power law": (PowerLawSTDP(alpha=0.11), 30.0, 39.598511, 0.05),
+}
+
+
+def test_weights_settle_at_the_fixed_points():
+    """A thousand synapses between Poisson trains of 20 Hz, one minute to settle and ten samples of the next."""
+    dt, n, rng = 0.5, 1000, np.random.default_rng(3)
+    count = rng.poisson(n * 20.0 * 120.0)
+    with ss.Network(dt=dt, seed=3) as net:
+        pre = net.add(PoissonSource(rate=20.0), n)
+        post = net.add(SpikeSource(dt * rng.integers(1, round(120e3 / dt), count), rng.integers(0, n, count)), n)
+        synapses = {
+            name: net.connect(pre, post, ss.OneToOne(), weight=start, delay=1.0, plasticity=rule)
+            for name, (rule, start, _, _) in SETTLING.items()
+        }
+        net.run(60_000.0)
+        seen = {name: [] for name in SETTLING}
+        for _ in range(10):
+            net.run(6000.0)
+            for name, each in synapses.items():
+                seen[name].append(each.weights)
+    for name, (rule, start, expected, tolerance) in SETTLING.items():
+        weights = np.array(seen[name])
+        assert weights.mean() == pytest.approx(expected, rel=tolerance), name
+        # One heap about the mean, far from where they began and from the bounds
+        assert weights[-1].std() < 0.2 * expected, name
+        assert abs(start / expected - 1.0) > 0.2, name
+        assert 0.2 * expected < weights[-1].min() < weights[-1].max() < min(0.99 * rule.w_max, 2.0 * expected), name
 
 
 class PowerLaw(Rule):

@@ -12,7 +12,7 @@ import spikesim as ss
 from spikesim.errors import SpikesimError
 from spikesim.models.neurons.spike_source import SpikeSource
 from spikesim.models.plasticity.power_law_stdp import PowerLawSTDP
-from spikesim.timeline import trajectory, weight_change
+from spikesim.timeline import start_weight, trajectory, weight_change
 
 NEST = Path(__file__).parents[1] / "oracle" / "data" / "power_law_stdp.h5"  # made by make_power_law.py
 CASES = ("hpc_benchmark", "around_one", "mu_1", "mu_0_meets_0")
@@ -29,6 +29,13 @@ def test_single_pair(delta_t, mu, w0):
     assert weight_change(rule, [100.0], [100.0 + delta_t], w0=w0) == pytest.approx(expected, rel=1e-12)
 
 
+def test_single_pair_of_the_paper():
+    """lambda w^mu e^(-1/2) and -lambda alpha w e^(-1/2) at w = 40, alpha = 0.11 being the paper's."""
+    rule = PowerLawSTDP(alpha=0.11)
+    assert weight_change(rule, [0.0], [10.0], w0=40.0) == pytest.approx(0.265263, abs=1e-6)
+    assert weight_change(rule, [10.0], [0.0], w0=40.0) == pytest.approx(-0.266873, abs=1e-6)
+
+
 def test_the_weight_of_reference_is_the_unit_of_the_power():
     """Change by dw = lambda w_ref^(1 - mu) w^mu x, at w = 16 w_ref four times lambda w_ref with mu = 1/2."""
     rule = PowerLawSTDP(lambda_=0.01, mu=0.5, w_ref=10.0)
@@ -38,12 +45,23 @@ def test_the_weight_of_reference_is_the_unit_of_the_power():
 
 @pytest.mark.parametrize("w_ref", [1.0, 10.0])
 def test_fixed_point(w_ref):
-    """Where one pair at each lag, averaged over lags, changes nothing: 44.5 pA in the benchmark."""
+    """Where one pair at each lag, averaged over lags, changes nothing: 44.47 pA in the benchmark."""
     rule = PowerLawSTDP(**BENCHMARK, w_ref=w_ref)
     p, area = rule.hook_params(), (rule.Pre(rule.tau_plus), rule.Post(rule.tau_minus))
     balance = brentq(lambda w: rule.on_post(w, *area, p) + rule.on_pre(w, *area, p) - 2.0 * w, 1.0, 1e3)
     assert balance == pytest.approx((15.0 / (0.0513 * 30.0)) ** (1.0 / 0.6), rel=1e-9)
-    assert balance == pytest.approx(44.5, abs=0.05)
+    assert balance == pytest.approx(44.472110, abs=1e-6)
+
+
+@pytest.mark.parametrize(("preset", "weight"), [("morrison_2007", 39.598511), ("hpc_benchmark", 44.472110)])
+def test_presets_start_at_their_fixed_point(preset, weight):
+    rule = PowerLawSTDP(preset=preset)
+    assert start_weight(rule) == pytest.approx(weight, abs=1e-6)
+    assert start_weight(rule.replace(alpha=0.2, w_ref=2.0)) == pytest.approx(2.0 * weight, abs=1e-5)
+    pairs = weight_change(rule, [0.0], [10.0]), weight_change(rule, [10.0], [0.0])
+    ltp, ltd = 0.1 * weight**0.4, 0.1 * rule.alpha * weight
+    assert pairs[0] == pytest.approx(ltp * math.exp(-10.0 / rule.tau_plus), rel=1e-6)
+    assert pairs[1] == pytest.approx(-ltd * math.exp(-10.0 / rule.tau_minus), rel=1e-6)
 
 
 def test_fixed_point_of_equal_windows():
@@ -63,6 +81,10 @@ def test_no_complex_weights_below_zero():
 
 
 def test_nests_names_and_limits():
+    assert PowerLawSTDP().values() == {
+        "lambda_": 0.1, "alpha": 1.0, "mu": 0.4, "tau_plus": 20.0, "tau_minus": 20.0, "w_min": 0.0, "w_max": math.inf,
+        "w_ref": 1.0, "bounds": "hard", "pairing": "all_to_all", "coincident": "exclude",
+    }  # fmt: skip
     rule = PowerLawSTDP(**BENCHMARK)
     assert (rule.lambda_, rule.w_max) == (0.1, math.inf)
     for given in ({"mu": 1.5}, {"alpha": -1.0}, {"lambda": -0.1}, {"tau_plus": 0.0}, {"bounds": "soft"}):

@@ -127,10 +127,25 @@ def test_the_default_is_the_minimal_model_of_visual_cortex_with_bounds():
     assert (preset.w_min, preset.w_max) == (-math.inf, math.inf)
 
 
-def test_presets_are_eight_and_each_fixes_its_pairing():
-    assert len(TripletSTDP.presets) == 8
-    for name in TripletSTDP.presets:
-        assert name.endswith(TripletSTDP(preset=name).pairing)
+def test_presets_are_the_eight_fits_of_the_paper():
+    """A2+, A3+, A2-, A3-, tau_x (ms; None where A3- = 0 leaves it without effect), tau_y (ms)."""
+    table = {
+        "visual_cortex_full_all_to_all": (5e-10, 6.2e-3, 7.0e-3, 0.23e-3, 101, 125),
+        "visual_cortex_minimal_all_to_all": (0, 6.5e-3, 7.1e-3, 0, None, 114),
+        "visual_cortex_full_nearest": (8.8e-11, 53e-3, 6.6e-3, 3.1e-3, 714, 40),
+        "visual_cortex_minimal_nearest": (0, 50e-3, 8.0e-3, 0, None, 40),
+        "hippocampal_full_all_to_all": (6.1e-3, 6.7e-3, 1.6e-3, 1.4e-3, 946, 27),
+        "hippocampal_minimal_all_to_all": (5.3e-3, 8.0e-3, 3.5e-3, 0, None, 40),
+        "hippocampal_full_nearest": (4.6e-3, 9.1e-3, 3.0e-3, 7.5e-9, 575, 47),
+        "hippocampal_minimal_nearest": (4.6e-3, 9.1e-3, 3.0e-3, 0, None, 48),
+    }
+    assert set(TripletSTDP.presets) == set(table)
+    for name, (a2_plus, a3_plus, a2_minus, a3_minus, tau_x, tau_y) in table.items():
+        rule = TripletSTDP(preset=name)
+        assert (rule.a2_plus, rule.a3_plus, rule.a2_minus, rule.a3_minus) == (a2_plus, a3_plus, a2_minus, a3_minus)
+        assert (rule.tau_plus, rule.tau_minus, rule.tau_y) == (16.8, 33.7, tau_y)
+        assert tau_x is None or rule.tau_x == tau_x
+        assert name.endswith(rule.pairing)
 
 
 def test_the_networks_rule_keeps_its_upper_bound():

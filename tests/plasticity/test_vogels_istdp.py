@@ -40,6 +40,9 @@ def test_drift_of_uncorrelated_trains():
 
 
 def test_targets_of_the_presets():
+    rates = {name: (r.tau, r.eta, r.w_max) for name in VogelsISTDP.presets for r in [VogelsISTDP(preset=name)]}
+    assert rates.pop("single_neuron")[:2] == (20.0, 1e-3)  # whose weights its program leaves without a bound
+    assert rates == {"recurrent_network": (20.0, 1e-2, 100.0), "nest": (20.0, 1e-3, 1.0)}
     alpha = {name: 2e-3 * r.rho_0 * r.tau for name in VogelsISTDP.presets for r in [VogelsISTDP(preset=name)]}
     assert alpha == pytest.approx({"recurrent_network": 0.12, "single_neuron": 0.25, "nest": 0.12})
 
