@@ -6,7 +6,6 @@ import functools
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from scipy.special import gammaln, pdtrc, xlogy  # scipy.stats takes half a second to import
 
 from spikesim.errors import SpikesimError
 
@@ -64,6 +63,8 @@ class Drive:
 
 def count_table(means: Any, row: Any) -> CountTable:
     """The table for Poisson numbers of these means (0 to HIGHEST)."""
+    from scipy.special import gammaln, pdtrc, xlogy  # late, for it takes a quarter of a second to import
+
     highest, means = means.max(), means[:, None]
     counts = np.arange(int(highest + 40.0 * highest**0.5) + 80)
     counts = counts[: int(np.argmax(pdtrc(counts, highest) <= NEVER)) + 1]
