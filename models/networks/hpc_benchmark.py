@@ -2,7 +2,6 @@
 
 import math
 
-from scipy.special import lambertw
 
 import spikesim as ss
 from spikesim.errors import SpikesimError
@@ -98,6 +97,8 @@ class HpcBenchmark(NetworkModel):
         """
         ratio = self.tau_m / self.tau_syn
         b = 1.0 / self.tau_syn - 1.0 / self.tau_m
+        from scipy.special import lambertw  # late, for it takes a quarter of a second to import
+
         t = -(float(lambertw(-math.exp(-1.0 / ratio) / ratio, -1).real) + 1.0 / ratio) / b
         current = t / self.tau_syn * math.exp(1.0 - t / self.tau_syn)
         return self.JE / self.K_scaling * self.C_m / self.tau_m / current

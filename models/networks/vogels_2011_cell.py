@@ -1,7 +1,6 @@
 """A neuron whose inhibitory inputs learn to mirror the excitatory ones (Vogels, Sprekeler, Zenke et al. 2011)."""
 
 import numpy as np
-from scipy.signal import lfilter
 
 import spikesim as ss
 from spikesim.experiment import NetworkModel
@@ -62,6 +61,8 @@ class Vogels2011Cell(NetworkModel):
 
     def rates(self, stream):
         """(channels, grains) Hz."""
+        from scipy.signal import lfilter  # late, for it takes half a second to import
+
         n, kept = round(self.length / self.grain), np.exp(-self.grain / self.tau_signal)
         noise = stream.uniform(self.channels * n).reshape(self.channels, n) - 0.5
         rate = self.background + self.peak / self.norm * np.maximum(0.0, lfilter([1.0 - kept], [1.0, -kept], noise))
