@@ -2,7 +2,6 @@
 
 import math
 
-
 import spikesim as ss
 from spikesim.errors import SpikesimError
 from spikesim.experiment import NetworkModel
@@ -95,10 +94,10 @@ class HpcBenchmark(NetworkModel):
         b = 1/tau_syn - 1/tau_m. Its slope is 0 where e^(b t) = 1 + (tau_m/tau_syn) b t, whose solution beyond 0 is on
         the lower branch of Lambert's W. There leak and current cancel: V_m = tau_m/C_m I.
         """
-        ratio = self.tau_m / self.tau_syn
-        b = 1.0 / self.tau_syn - 1.0 / self.tau_m
         from scipy.special import lambertw  # late, for it takes a quarter of a second to import
 
+        ratio = self.tau_m / self.tau_syn
+        b = 1.0 / self.tau_syn - 1.0 / self.tau_m
         t = -(float(lambertw(-math.exp(-1.0 / ratio) / ratio, -1).real) + 1.0 / ratio) / b
         current = t / self.tau_syn * math.exp(1.0 - t / self.tau_syn)
         return self.JE / self.K_scaling * self.C_m / self.tau_m / current
