@@ -170,15 +170,15 @@ def _compiled() -> Any:
                 for k in range(first, min(first + GROUP, len(sources))):
                     if lo <= targets[k] < hi:
                         cells[n] = sources[k] * n_columns + column[steps[k * many] - shortest] + 1
-                        prefetch(begins, cells[n])
+                        prefetch(begins, cells[n])  # type: ignore[call-arg]
                         which[n] = k
                         n += 1
                 for i in range(n):
                     found[i] = begins[cells[i]]
                     begins[cells[i]] += 1
-                    prefetch(slots, found[i])
+                    prefetch(slots, found[i])  # type: ignore[call-arg]
                     if kept:
-                        prefetch(weights, found[i])
+                        prefetch(weights, found[i])  # type: ignore[call-arg]
                 for i in range(n):
                     k, place = which[i], found[i]
                     amount = amounts[k * varied]

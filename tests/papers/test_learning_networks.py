@@ -36,7 +36,7 @@ def test_vogels_2011_balances_itself():
 
 @pytest.mark.slow
 def test_inhibition_mirrors_excitation():
-    """The published run of 150 s: inhibition has the tuning of excitation, and the neuron fires near rho_0 = 6.25 Hz."""
+    """After 150 s, as in the program, inhibition is tuned like excitation, and the neuron fires near 6.25 Hz."""
     found = networks.vogels_2011_cell(seed=1, threads=1)
     late = found["course"][5:]
     assert late[-1]["correlation_of_tuning"] > 0.9
