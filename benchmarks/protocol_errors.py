@@ -24,7 +24,8 @@ def errors() -> dict[str, dict[str, float]]:
     found = {}
     for rule in (PairSTDP, TripletSTDP):
         for preset in rule.presets:
-            results = {name: protocol.run(rule(preset=preset)).error for name, protocol in protocols.items()}
+            taking = {name: protocol for name, protocol in protocols.items() if protocol.takes(rule)}
+            results = {name: protocol.run(rule(preset=preset)).error for name, protocol in taking.items()}
             found[f"{rule.__name__}, {preset}"] = {name: e for name, e in results.items() if e is not None}
     return found
 

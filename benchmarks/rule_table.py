@@ -3,8 +3,8 @@
     python benchmarks/rule_table.py
 
 writes docs/results/rule_table.json and puts the table into README.md, between the two markers there. `published` are
-the errors of the best preset of each rule, `refitted` what `spikesim fit` reaches for one data set at a time, which
-takes some minutes. The seed is that of the fits.
+the errors of the best preset of each rule, `refitted` what `spikesim fit` reaches for one data set at a time;
+rules that read the postsynaptic neuron are not refitted. It takes some minutes. The seed is that of the fits.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import json
 import re
 from pathlib import Path
 
-from spikesim.card_table import compare, markdown, rules_named
+from spikesim.card_index import markdown
+from spikesim.card_table import compare, rules_named
 from spikesim.output import plain
 from spikesim.provenance import provenance
 

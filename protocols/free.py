@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ class Free(Protocol):
 
     The file has a line for each spike, with the columns `side` (pre or post) and `time` (ms). A third column,
     `condition`, makes several conditions of one file, named by what it holds. `measured` and `sem` hold, in any line
-    of a condition, the change that was found, as a fraction of the weight before, and its standard error.
+    of a condition, the change that was found, as a fraction of the weight before, and its standard error, above 0.
 
     All of it happens `repetitions` times, every `period` ms.
     """
@@ -41,7 +42,7 @@ class Free(Protocol):
             yield self._condition("given trains", trains, {})
             return
         found: dict[str, tuple[dict[str, list[float]], dict[str, float]]] = {}
-        for row in _rows(Path(self.file)):
+        for line, row in _rows(Path(self.file)):
             label = row.get("condition") or "given trains"
             trains, measured = found.setdefault(label, ({"pre": [], "post": []}, {}))
             if row["side"] not in trains:
@@ -49,7 +50,7 @@ class Free(Protocol):
             trains[row["side"]].append(_number(self.file, "time", row["time"]))
             for name in ("measured", "sem"):
                 if row.get(name):
-                    measured[name] = _number(self.file, name, row[name])
+                    measured[name] = _measured(f"{self.file}, line {line}", name, row[name])
         for label, (trains, measured) in found.items():
             if len(measured) == 1:
                 raise SpikesimError(f"{self.file}: condition {label!r} needs both measured and sem, or neither.")
@@ -72,8 +73,17 @@ def _number(where: str, name: str, text: str) -> float:
         raise SpikesimError(f"{where}: {name} is in numbers (ms or fractions), not {text!r}.") from None
 
 
-def _rows(path: Path) -> list[dict[str, Any]]:
-    """The lines of the file."""
+def _measured(where: str, name: str, text: str) -> float:
+    value = _number(where, name, text)
+    if not math.isfinite(value):
+        raise SpikesimError(f"{where}: {name} must be finite, not {value:g}.")
+    if name == "sem" and not value > 0.0:  # the error E is in units of it
+        raise SpikesimError(f"{where}: sem, a standard error, must be above 0, not {value:g}.")
+    return value
+
+
+def _rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
+    """The lines of the file, each with its number."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -86,7 +96,7 @@ def _rows(path: Path) -> list[dict[str, Any]]:
             raise unknown(str(path), "column", name, COLUMNS)
     if not {"side", "time"} <= set(names):
         raise SpikesimError(f"{path}: the first line names the columns; side and time are needed.")
-    rows = [{name: (value or "").strip() for name, value in row.items() if name} for row in reader]
+    rows = [(reader.line_num, {name: (value or "").strip() for name, value in row.items() if name}) for row in reader]
     if not rows:
         raise SpikesimError(f"{path} has no spike in it.")
     return rows

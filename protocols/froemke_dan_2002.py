@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from spikesim.plasticity import Rule
 from spikesim.protocol import Condition, Protocol, ProtocolResult
 
 
@@ -37,13 +36,11 @@ class FroemkeDan2002(Protocol):
             timing = {"delta_t1": first, "delta_t2": second}
             yield self._group(f"pre-post-pre ({first:g}, {second:g})", timing, [-first, -second], [0.0])
 
-    def run(self, rule: Rule) -> ProtocolResult:
-        """The result, with the share of triplets in which the first pair decides."""
-        result = super().run(rule)
+    def finish(self, result: ProtocolResult) -> None:
+        """Add the share of triplets in which the first pair decides."""
         triplets = [p for p in result.points if "delta_t2" in p.condition.variables]
         right = sum(p.predicted * p.condition.variables["delta_t1"] > 0.0 for p in triplets)
         result.scalars["first_pair_decides"] = right / len(triplets)
-        return result
 
     def _group(self, label: str, variables: dict, pre: Sequence[float], post: Sequence[float]) -> Condition:
         return Condition(label, variables, self._repeat(pre), self._repeat(post))

@@ -72,9 +72,9 @@ class PoissonRates(Protocol):
                 label, variables = f"{pre_rate:g}, {post_rate:g} Hz", {"pre_rate": pre_rate, "post_rate": post_rate}
                 yield Condition(label, variables, *first, series=f"pre {pre_rate:g} Hz", trials=others)
 
-    def run(self, rule: Rule) -> ProtocolResult:
-        """The result, with the closed form where it holds."""
-        result = super().run(rule)
+    def finish(self, result: ProtocolResult) -> None:
+        """Add the closed form where it holds."""
+        rule = result.rule
         if has_closed_form(rule):
             start = self.start(rule)
             for point in result.points:
@@ -83,7 +83,6 @@ class PoissonRates(Protocol):
                 point.closed_form = drift * rule.w_ref * self.duration / start
             if isinstance(rule, TripletSTDP) and rule.pairing == "all_to_all" and rule.a3_plus > 0.0:
                 result.scalars["threshold_hz"] = threshold(rule, self.pre_rate)
-        return result
 
     def _trains(self, pre_rate: float, post_rate: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Pre and post spike times (ms)."""

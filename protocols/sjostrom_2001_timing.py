@@ -24,7 +24,7 @@ class Sjostrom2001Timing(Protocol):
     reference = "doi:10.1016/S0896-6273(01)00542-6"
     axis = "delta_t"
     shows = "window"
-    on_card = {"delta_t_step": 2.5}
+    on_card = {"delta_t_step": 1.0}
     limits = {**Protocol.limits, "delta_t_step": (">= 0",)}
 
     def conditions(self) -> Iterator[Condition]:

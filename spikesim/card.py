@@ -7,17 +7,23 @@ card. `write_card` makes the page, as a picture to print and as HTML that needs 
 from __future__ import annotations
 
 import inspect
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from spikesim.errors import SpikesimError
+from spikesim.errors import HookError, SpikesimError
 from spikesim.output import check_writable, make_folder, plain
 from spikesim.plasticity import Rule
 from spikesim.protocol import ProtocolResult
 from spikesim.registry import discover
 
 SHOWS = ("window", "frequency", "triplets", "rates")
+#: `name: float = 20.0  # ms, of something`
+_ONE = r"(?:ms|s|mV|pA|nS|pF|Hz)(?:\^\d)?"
+COMMENT = re.compile(
+    rf"^    (?P<name>\w+): \w+ = [^#\n]*# (?P<unit>(?:1/)?{_ONE}(?:/{_ONE})?(?: per ms)?)(?=[,;:]|$)", re.MULTILINE
+)
 
 
 @dataclass
@@ -43,6 +49,11 @@ class Card:
         return type(self.rule).__name__
 
     @property
+    def stem(self) -> str:
+        """What its files are called: RULE, or RULE_preset."""
+        return self.name + (f"_{self.rule.preset}" if self.rule.preset else "")
+
+    @property
     def errors(self) -> dict[str, float]:
         """Protocol -> E, of those with measurements."""
         return {name: r.error for name, r in self.results.items() if r.error is not None}
@@ -52,8 +63,10 @@ class Card:
         return inspect.cleandoc(type(self.rule).__doc__ or "")
 
     def parameters(self) -> dict[str, Any]:
-        """The parameters that the rule declares itself, and those the user gave."""
-        return {n: v for n, v in self.rule.values().items() if n not in Rule.parameters or n in self.rule.given}
+        """The parameters that the rule declares itself, and what else the preset or the user chose."""
+        chosen = self.rule.given | set(self.rule.presets.get(self.rule.preset or "", ()))
+        values = self.rule.values().items()
+        return {n: v for n, v in values if n not in Rule.parameters or n in chosen or v != getattr(Rule, n)}
 
     def tables(self) -> dict[str, list[dict[str, Any]]]:
         """What is shown -> the rows of the protocols that show it."""
@@ -64,12 +77,13 @@ class Card:
         return tables
 
     def as_dict(self) -> dict[str, Any]:
-        """Everything, for JSON: `errors`, the tables `window`, `frequency`, `triplets` and `rates`, `cost`."""
+        """Everything, for JSON: `errors`, `cost`, the tables `window`, `frequency`, `triplets` and `rates`."""
         return plain(
             {
                 "rule": self.name,
                 "preset": self.rule.preset,
                 "parameters": self.rule.values(),
+                "units": units(type(self.rule)),
                 "reference": self.rule.reference,
                 "errors": self.errors,
                 "refused": self.refused,
@@ -86,7 +100,7 @@ class Card:
         lines += [f"{'error E'.ljust(width)}  (mean squared deviation in s.e.m.)"]
         for name, result in self.results.items():
             counted = sum(point.counted for point in result.points)
-            shown = "no measurements" if result.error is None else f"{result.error:.4g} ({counted} points)"
+            shown = "no measurements" if result.error is None else f"{number(result.error)} ({counted} points)"
             lines.append(f"{name.ljust(width)}  {shown}")
         lines += [f"{name.ljust(width)}  {why}" for name, why in self.refused.items()]
         if self.cost:
@@ -94,23 +108,43 @@ class Card:
         return "\n".join(lines)
 
 
+def units(kind: type[Rule]) -> dict[str, str]:
+    """Parameter -> its unit, of those whose declaration is followed by a comment that begins with one."""
+    found: dict[str, str] = {}
+    for each in reversed(kind.__mro__):
+        try:
+            source = inspect.getsource(each)
+        except (OSError, TypeError):  # not from a file
+            continue
+        found |= {m["name"]: m["unit"] for m in COMMENT.finditer(source) if m["name"] in kind.parameters}
+    return found
+
+
+def number(error: float) -> str:
+    """An error E, everywhere in one format."""
+    return f"{error:.2f}" if error < 1e4 else f"{error:.0e}"
+
+
 def cost_text(cost: dict[str, Any]) -> str:
     """The cost of an event as a sentence."""
     if cost["ns_per_event"] is None:
         return f"Cost of an event: not measured ({cost['reason']})."
-    return f"Cost of an event: {cost['ns_per_event']:.3g} ns ({cost['what']})."
+    where = f"{cost['processor']}, {cost['date']}"
+    return f"Cost of an event: {cost['ns_per_event']:.3g} ns on {where} ({cost['what']})."
 
 
 def card_of(rule: Rule, *, cost: bool = False) -> Card:
     """The card of a rule; with `cost` an event's cost is measured, which compiles the rule.
 
-    Raises SpikesimError where the rule cannot be walked through any protocol.
+    Raises SpikesimError where the rule cannot be walked through any protocol, or a hook fails on the way through one.
     """
     results, refused = {}, {}
     shown = {name: kind for name, kind in discover("protocol").items() if kind.shows}
     for name, kind in sorted(shown.items(), key=lambda item: SHOWS.index(item[1].shows)):
         try:
             results[name] = kind(**kind.on_card).run(rule)
+        except HookError:
+            raise  # the rule is wrong, not the experiment
         except SpikesimError as error:
             refused[name] = str(error)
     if not results:
@@ -124,12 +158,15 @@ def card_of(rule: Rule, *, cost: bool = False) -> Card:
 
 
 def write_card(card: Card, folder: Path) -> list[Path]:
-    """Write NAME.html and NAME.png into the folder and return their paths. Raises SpikesimError where it cannot."""
-    from spikesim.card_figure import draw_card
+    """Write the card as html and png into the folder, as `Card.stem`, and return their paths.
+
+    Raises SpikesimError where it cannot.
+    """
     from spikesim.card_html import page_of
+    from spikesim.card_page import draw_card
 
     make_folder(folder)
-    html, png = (folder / f"{card.name}{ending}" for ending in (".html", ".png"))
+    html, png = (folder / f"{card.stem}{ending}" for ending in (".html", ".png"))
     for path in (html, png):
         check_writable(path)
     html.write_text(page_of(card), encoding="utf-8")

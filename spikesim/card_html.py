@@ -22,6 +22,7 @@ figcaption { font-weight: bold; font-size: 12px; white-space: pre-line; min-heig
 table { border-collapse: collapse; font-size: 12px; margin: 0.5em 0; }
 td, th { padding: 2px 8px; border-bottom: 1px solid #ddd; text-align: right; }
 td:first-child, th:first-child { text-align: left; }
+td a { color: inherit; } .few { color: #999; }
 .note { color: #555; font-size: 12px; } .best { background: #e3f0e3; font-weight: bold; }
 @media print { details { display: none; } body { margin: 0; max-width: none; } }
 """
@@ -37,15 +38,19 @@ def page(title: str, body: str) -> str:
 
 def page_of(card: Card) -> str:
     """The card of one rule."""
-    from spikesim.card import cost_text
+    from spikesim.card import cost_text, units
     from spikesim.card_figure import panels
 
+    unit = units(type(card.rule))
     preset = f" <small>{html.escape(card.rule.preset)}</small>" if card.rule.preset else ""
     parts = [
         f"<h1>{card.name}{preset}</h1>",
         f'<p class="note">{_source(card.rule.reference)}spikesim {__version__}</p>',
         f"<pre>{html.escape(card.equations())}</pre>",
-        table(["parameter", "value"], [[name, _cell(value)] for name, value in card.parameters().items()]),
+        table(
+            ["parameter", "value", "unit"],
+            [[name, _cell(value), unit.get(name, "")] for name, value in card.parameters().items()],
+        ),
         "<h2>Errors</h2>",
         table(["data set", "error E", "points"], list(_error_rows(card))),
         '<p class="note">E is the mean of ((predicted − measured) / s.e.m.)² over the points that count.</p>',
@@ -69,24 +74,31 @@ def page_of(card: Card) -> str:
 
 
 def table(
-    heads: Sequence[str], rows: Iterable[Sequence[str]], marks: Mapping[tuple[int, int], str] | None = None
+    heads: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    marks: Mapping[tuple[int, int], str] | None = None,
+    links: Mapping[tuple[int, int], str] | None = None,
 ) -> str:
-    """An HTML table; `marks` gives cells, by row and column, a class."""
-    marks = marks or {}
+    """An HTML table; `marks` and `links` give cells, by row and column, a class and a place to go to."""
+    marks, links = marks or {}, links or {}
     lines = ["<table>", "<tr>" + "".join(f"<th>{html.escape(head)}</th>" for head in heads) + "</tr>"]
     for i, row in enumerate(rows):
-        cells = (
-            f"<td{f' class={marks[i, k]}' if (i, k) in marks else ''}>{html.escape(cell)}</td>"
-            for k, cell in enumerate(row)
-        )
-        lines.append("<tr>" + "".join(cells) + "</tr>")
+        lines.append("<tr>")
+        for k, cell in enumerate(row):
+            text = html.escape(cell)
+            if (i, k) in links:
+                text = f'<a href="{html.escape(links[i, k])}">{text}</a>'
+            lines[-1] += f"<td{f' class={marks[i, k]}' if (i, k) in marks else ''}>{text}</td>"
+        lines[-1] += "</tr>"
     return "\n".join([*lines, "</table>"])
 
 
 def _error_rows(card: Card) -> Iterable[list[str]]:
+    from spikesim.card import number
+
     for name, result in card.results.items():
         counted = sum(point.counted for point in result.points)
-        yield [name, "no measurements" if result.error is None else f"{result.error:.4g}", str(counted or "")]
+        yield [name, "no measurements" if result.error is None else number(result.error), str(counted or "")]
 
 
 def _cell(value: Any) -> str:

@@ -7,7 +7,6 @@ inside the commands that need them.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,9 +23,9 @@ FIGURES = (".png", ".pdf", ".svg")
 
 
 def _cores() -> int:
-    """The cores this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
+    from spikesim.parallel import cores
+
+    return cores()
 
 
 def _options(*names: str) -> Callable[[Any], Any]:
@@ -196,7 +195,8 @@ def card(
 ) -> None:  # fmt: skip
     """What RULE, or FILE.py:Class, explains, on one page; RULE,RULE or all for several and a table of them."""
     from spikesim.card import card_of, write_card
-    from spikesim.card_table import every_card, rules_named
+    from spikesim.card_index import every_card
+    from spikesim.card_table import rules_named
     from spikesim.registry import find
     from spikesim.rng import fresh_seed
     from spikesim.settings import share_out

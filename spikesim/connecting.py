@@ -10,7 +10,7 @@ from spikesim.connectors import AllToAll, from_sparse
 from spikesim.delays import delays
 from spikesim.distributions import is_number, sample
 from spikesim.drive import Drive
-from spikesim.errors import SpikesimError
+from spikesim.errors import SpikesimError, unknown
 from spikesim.hook_check import check_rule_hooks
 from spikesim.plasticity import Rule
 from spikesim.projection import Projection
@@ -169,10 +169,8 @@ def check_rule(projection: Projection) -> None:
         raise SpikesimError(f"{label}: pairing {rule.pairing!r} is not defined for rules with signals or drift.")
     for name in dict.fromkeys((*rule.post_state, *(s.variable for s in rule.signals.values()))):
         if name not in projection.target.model.state:
-            raise SpikesimError(
-                f"{label}: {type(rule).__name__} reads {name!r} of the postsynaptic neuron, which "
-                f"{type(projection.target.model).__name__} does not have."
-            )
+            neuron = f"{type(projection.target.model).__name__}, which {type(rule).__name__} reads,"
+            raise unknown(f"{label}: {neuron}", "state variable", name, projection.target.model.state)
 
 
 def _check_local_traces(rule: Rule, label: str) -> None:

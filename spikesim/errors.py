@@ -10,6 +10,10 @@ class SpikesimError(ValueError):
     """Something that was given cannot be used; the message names it and the cure. CLI exit status 2."""
 
 
+class HookError(SpikesimError):
+    """A hook that reads, raises or returns amiss; the message names rule or neuron, hook, file and line."""
+
+
 class RunError(RuntimeError):
     """A run that had begun could not go on. CLI exit status 1."""
 

@@ -10,8 +10,9 @@
             exc = net.add(LIFDelta(...), self.N_E, name="excitatory")
             ...
 
-`simulate` does the rest: it records the spikes, runs, and returns what `spikesim run` prints. A network that is
-not just run for some time, because it is trained, say, overrides `simulate`.
+`simulate` does the rest: it records the spikes, runs, and returns what `spikesim run` prints, and with it what the
+network's own method `findings` tells. A network that is not just run for some time, because it is trained, say,
+overrides `simulate`.
 """
 
 from __future__ import annotations
@@ -102,6 +103,10 @@ class NetworkModel(Parameters):
         """Add the populations and projections to an empty network."""
         raise NotImplementedError(f"{type(self).__name__} does not say how it is built.")
 
+    def findings(self, net: Network) -> dict[str, Any]:
+        """What `simulate` is to tell beyond speed and rates, of the network as the run left it."""
+        return {}
+
     def _network(self, options: RunOptions) -> Network:
         return Network(dt=self.dt, seed=options.seed, threads=options.threads, precision=options.precision,
                        max_rate=options.max_rate)  # fmt: skip
@@ -163,6 +168,7 @@ class NetworkModel(Parameters):
             "time_ms": net.time,
             "out": options.out,
             "version": __version__,
+            **self.findings(net),
         }
         if options.digest:
             result["connectivity_sha256"] = net.connectivity_digest()

@@ -20,6 +20,7 @@ from typing import Any
 from spikesim.plasticity import Rule
 
 TRIES = 100
+LARGEST = 4.0  # decades
 NEAR = 1e-9  # relative; sums of a few products agree much better
 
 
@@ -46,7 +47,7 @@ def _linear(rule: Rule, change: Callable[..., Any]) -> tuple[set[str], set[bool]
     signs: set[bool] = set()
     try:
         for k in range(TRIES):
-            pre, p = [draw.uniform(0.0, 2.0) for _ in names], rule.hook_params()
+            pre, p = [_trace(draw, wide=k % 2 == 1) for _ in names], rule.hook_params()
             post = rule.Post(*_drawn(draw, rule, wide=k % 2 == 1))
             alone = {name: change(rule, 0.0, [float(other == name) for other in names], post, p) for name in names}
             whole, parts = (
@@ -66,12 +67,17 @@ def _linear(rule: Rule, change: Callable[..., Any]) -> tuple[set[str], set[bool]
     return seen, signs
 
 
+def _trace(draw: random.Random, wide: bool) -> float:
+    """A trace of ordinary size; or of any, for a rule may saturate, or change in other ways, far above 1."""
+    return 10.0 ** draw.uniform(-3.0, LARGEST) if wide else draw.uniform(0.0, 2.0)
+
+
 def _drawn(draw: random.Random, rule: Rule, wide: bool) -> list[float]:
     """Traces are not negative, and 0 now and then; signals are potentials, or anything."""
     found = []
     for name in rule.side("post"):
         if name in rule.traces:
-            found.append(draw.uniform(0.0, 2.0) * draw.choice((0.0, 1.0, 1.0)))
+            found.append(_trace(draw, wide) * draw.choice((0.0, 1.0, 1.0)))
         else:
             found.append(draw.uniform(-100.0, 50.0) if wide else draw.uniform(0.0, 2.0))
     return found

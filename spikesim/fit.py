@@ -208,7 +208,7 @@ def fit(
         """(candidates, rows) of (predicted - measured) / sem, for coordinates (candidates, parameters)."""
         nonlocal tried
         tried += len(points)
-        return data.residuals([_moved(rule, free, x) for x in points])
+        return data.residuals([_moved(rule, free, x) for x in points], lost=True)
 
     def jacobian(x: np.ndarray) -> np.ndarray:
         steps = np.where(x > 0.5, -STEP, STEP)
@@ -231,9 +231,10 @@ def fit(
             best, least = found.x, found.cost
         note(f"descent {k + 1} of {len(starts)}: E = {2.0 * least / len(data.rows):.4g}")
     after = _moved(rule, free, best)
-    both = data.residuals([rule, after])
+    both = data.residuals([rule, after], lost=True)
     if (both[0] ** 2).sum() <= (both[1] ** 2).sum():
         after, both = rule, both[[0, 0]]
+    data.residuals([after])  # raises if no candidate was better than one whose hooks fail
     errors_before, errors_after = (data.errors(off) for off in both)
     error_before, error_after = (float((off**2).mean()) for off in both)
     return Fit(
@@ -261,9 +262,10 @@ class Measurements:
         self.measured = np.array([condition.measured for _, condition in self.rows], float)
         self.sem = np.array([condition.sem for _, condition in self.rows], float)
 
-    def residuals(self, rules: Sequence[Rule]) -> np.ndarray:
-        """(rules, rows) of (predicted - measured) / sem."""
-        off = (relative_changes(rules, self.rows) - self.measured) / self.sem
+    def residuals(self, rules: Sequence[Rule], *, lost: bool = False) -> np.ndarray:
+        """(rules, rows) of (predicted - measured) / sem, `LOST` for what is far off; with `lost`, for NaN, too, which
+        else is an error that tells why."""
+        off = (relative_changes(rules, self.rows, lost=lost) - self.measured) / self.sem
         return np.where(np.isfinite(off), np.clip(off, -LOST, LOST), LOST)
 
     def errors(self, off: np.ndarray) -> dict[str, float]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spikesim.errors import RunError, SpikesimError
+from spikesim.hook_search import failing_hook
 
 if TYPE_CHECKING:
     from spikesim.network import Network
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 WINDOW = 100.0  # ms over which rates are averaged
 MAX_RATE = 300.0  # Hz
 LOOKED_AT = 256  # plastic weights per step, on the whole, that are looked at: below a per cent of what a step takes
+#: Said of a rule whose hooks return numbers for all that was tried.
+NO_HOOK = "None of its hooks was found to do so by itself; look at its parameters and at the neurons' potentials."
 
 
 class RateGuard:
@@ -93,9 +96,10 @@ class WeightGuard:
         self._since = network.step
         for projection, weights in self._weights:
             if not np.isfinite(weights.sum()) and not np.isfinite(weights).all():
-                rule = type(projection.rule).__name__
+                rule = projection.rule
+                assert rule is not None
                 raise RunError(
-                    f"{projection!r}: {rule} has made weights NaN or infinite. The run stopped at {network.time:g} ms; "
-                    "what was recorded up to there is kept. Record the weights to see when it begins, and look at the "
-                    "rule's hooks and parameters."
+                    f"{projection!r}: {type(rule).__name__} has made weights NaN or infinite. "
+                    f"{failing_hook(rule) or NO_HOOK} The run stopped at {network.time:g} ms; what was "
+                    "recorded up to there is kept. Record the weights to see when it begins."
                 )

@@ -6,6 +6,7 @@ cannot is found when a kernel is compiled; `not_compilable` then finds out which
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import functools
 import inspect
@@ -13,6 +14,7 @@ import math
 import numbers
 import random
 import re
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spikesim.errors import SpikesimError
+from spikesim.errors import HookError
 
 if TYPE_CHECKING:
     from spikesim.plasticity import Rule
@@ -62,18 +64,18 @@ class Hook:
         return f"{self.owner.__name__}.{self.name} ({code.co_filename}, line {line or code.co_firstlineno})"
 
     def check_arguments(self) -> None:
-        """Raise SpikesimError unless the hook can be called with its arguments."""
+        """Raise HookError unless the hook can be called with its arguments."""
         signature = inspect.signature(self.function)
         try:
             signature.bind(*self.arguments)
         except TypeError:
-            raise SpikesimError(
+            raise HookError(
                 f"{self.where()} is a function of {signature}, but is called with ({', '.join(self.arguments)}); "
                 "make it a @staticmethod of just these."
             ) from None
 
     def try_on(self, values: tuple[Any, ...]) -> None:
-        """Call the hook. Raises SpikesimError for what it reads, raises or returns amiss."""
+        """Call the hook. Raises HookError for what it reads, raises or returns amiss."""
         try:
             result = self.function(*values)
         except AttributeError as error:
@@ -90,17 +92,18 @@ class Hook:
         right = f"{self.returns}, " + (f"a tuple of {self.size} numbers" if self.size else "a number")
         parts = result if self.size else (result,)
         if not isinstance(parts, tuple) or len(parts) != max(1, self.size) or not all(map(self._is_number, parts)):
-            raise SpikesimError(f"{self.where()} returns {result!r}; it must return {right}.")
+            raise HookError(f"{self.where(self._last_line(values))} returns {result!r}; it must return {right}.")
         if not all(map(math.isfinite, parts)):
-            raise SpikesimError(
-                f"{self.where()} returns {result!r} for {self._shown(values)}; it must return {right}, finite."
+            raise HookError(
+                f"{self.where(self._last_line(values))} returns {result!r} for {self._shown(values)}; "
+                f"it must return {right}, finite."
             )
 
     def _is_number(self, value: Any) -> bool:
         truth = isinstance(value, (bool, np.bool_))
         return self.truth if truth else isinstance(value, numbers.Real)
 
-    def _undeclared(self, argument: str, name: str, values: tuple[Any, ...], line: int | None) -> SpikesimError:
+    def _undeclared(self, argument: str, name: str, values: tuple[Any, ...], line: int | None) -> HookError:
         """The error for a field that a record such as `pre` does not have."""
         fields = {f"{a}.{field}": a for a, record in zip(self.arguments, values, strict=True)
                   for field in getattr(record, "_fields", ())}  # fmt: skip
@@ -110,14 +113,14 @@ class Hook:
         hint = f"; did you mean {near[0]!r}?" if near else "."
         shown = own if argument == "p" else [field for field, a in fields.items() if a != "p"]
         what = "parameter" if argument == "p" else "trace" if argument in ("pre", "post") else "field"
-        return SpikesimError(
+        return HookError(
             f"{self.where(line)} reads {argument}.{name}, but {self.owner.__name__} declares no such {what}{hint} "
             f"It declares: {', '.join(shown) or 'none'}."
         )
 
-    def _raised(self, error: Exception, values: tuple[Any, ...]) -> SpikesimError:
+    def _raised(self, error: Exception, values: tuple[Any, ...]) -> HookError:
         what = " ".join(f"{type(error).__name__}: {error}".split())
-        return SpikesimError(f"{self.where(self._line(error))} raises {what} for {self._shown(values)}.")
+        return HookError(f"{self.where(self._line(error))} raises {what} for {self._shown(values)}.")
 
     def _line(self, error: BaseException) -> int | None:
         """The line of the hook's own file that the error came from."""
@@ -126,6 +129,23 @@ class Hook:
             if trace.tb_frame.f_code.co_filename == self.function.__code__.co_filename:
                 found = trace.tb_lineno
             trace = trace.tb_next
+        return found
+
+    def _last_line(self, values: tuple[Any, ...]) -> int | None:
+        """The line that the hook returns from with these arguments, which is the last one that Python comes to."""
+        found, before = None, sys.gettrace()
+
+        def follow(frame: Any, event: str, argument: Any) -> Any:
+            nonlocal found
+            if frame.f_code is self.function.__code__:
+                found = frame.f_lineno
+            return follow
+
+        sys.settrace(follow)
+        try:
+            self.function(*values)
+        finally:
+            sys.settrace(before)
         return found
 
     def _shown(self, values: tuple[Any, ...]) -> str:
@@ -179,7 +199,7 @@ def _rule_hooks(owner: Any, ones: Callable[[Any], Any], events: list[str]) -> li
 
 
 def check_rule_hooks(rule: Rule) -> None:
-    """Raise SpikesimError if a hook of this rule reads, raises or returns amiss for ordinary numbers."""
+    """Raise HookError if a hook of this rule reads, raises or returns amiss for ordinary numbers."""
     owner: Any = type(rule)
     _check_rule_hooks(owner, rule.hook_params())
 
@@ -194,19 +214,34 @@ def _check_rule_hooks(owner: Any, p: Any) -> None:
         hook.check_arguments()
         for k, w in enumerate(weights):
             largest = 0.0 if k < SAMPLES // 3 else LARGEST
-            pre, post = (side(*(_ordinary(draw, owner, name, largest) for name in side._fields))
+            pre, post = (side(*(ordinary(draw, owner, name, largest) for name in side._fields))
                          for side in (owner.Pre, owner.Post))  # fmt: skip
             given = {"w": w, "pre": pre, "post": post, "p": p}
             hook.try_on(tuple(given.get(a, v) for a, v in zip(hook.arguments, typical, strict=True)))
 
 
-def _ordinary(draw: random.Random, owner: Any, field: str, largest: float) -> float:
+def ordinary(draw: random.Random, owner: Any, field: str, largest: float) -> float:
     """A value as a trace or a signal, which is a potential mostly, may have."""
     return draw.uniform(*POTENTIALS) if field in owner.signals else draw.uniform(0.0, largest)
 
 
+def ask(rule: Rule, name: str, values: tuple[Any, ...]) -> Any:
+    """What a hook of a rule returns, looked at as quickly as Python can: walks through spike trains ask often.
+
+    Raises HookError where that is not what it must be.
+    """
+    with contextlib.suppress(Exception):
+        result = getattr(rule, name)(*values)
+        if all(map(math.isfinite, result)) if isinstance(result, tuple) else math.isfinite(result):
+            return result
+    for hook, _ in hooks_of(type(rule)):
+        if hook.name == name:
+            hook.try_on(values)
+    return getattr(rule, name)(*values)
+
+
 def check_neuron_hooks(population: Population) -> None:
-    """Raise SpikesimError if a hook of the population's model fails for its first neuron, with and without input."""
+    """Raise HookError if a hook of the population's model fails for its first neuron, with and without input."""
     owner: Any = type(population.model)
     s = owner.State(*(float(row[0]) for row in population.arrays["state"]))
     c = owner.Constants(*population.constants[: len(owner.Constants._fields), 0].tolist())
@@ -219,7 +254,7 @@ def check_neuron_hooks(population: Population) -> None:
             hook.try_on(tuple(given.get(a, v) for a, v in zip(hook.arguments, typical, strict=True)))
 
 
-def not_compilable(owners: tuple[Any, ...], error: Exception) -> SpikesimError:
+def not_compilable(owners: tuple[Any, ...], error: Exception) -> HookError:
     """The error for hooks that Numba cannot compile: which hook, which line, and Numba's reason in a line."""
     import numba
 
@@ -231,9 +266,9 @@ def not_compilable(owners: tuple[Any, ...], error: Exception) -> SpikesimError:
                 numba.njit(hook.function).compile(tuple(numba.typeof(value) for value in values))
             except COMPILE_ERRORS as own:
                 line = _line_named(str(own), hook.function.__code__.co_filename)
-                return SpikesimError(f"{hook.where(line)} is Python that Numba cannot compile: {_reason(own)}.")
+                return HookError(f"{hook.where(line)} is Python that Numba cannot compile: {_reason(own)}.")
     names = ", ".join(owner.__name__ for owner in owners)
-    return SpikesimError(f"{names}: Numba can compile the hooks one by one, but not what calls them: {_reason(error)}.")
+    return HookError(f"{names}: Numba can compile the hooks one by one, but not what calls them: {_reason(error)}.")
 
 
 def _line_named(text: str, path: str) -> int | None:

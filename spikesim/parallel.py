@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -10,6 +11,12 @@ import numpy as np
 
 MUCH = 10**5  # numbers that are worth a thread
 PIECE = 1 << 17  # numbers made at a time: they stay in the cache
+
+
+def cores() -> int:
+    """The cores this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def cuts(n: int, parts: int) -> list[tuple[int, int]]:

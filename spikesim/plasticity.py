@@ -53,6 +53,7 @@ from typing import Any, ClassVar
 
 from spikesim.errors import SpikesimError, unknown
 from spikesim.parameters import Parameters
+from spikesim.rule_check import check_declarations
 from spikesim.signals import LowPass, Signal
 
 #: Which spikes pair with which (Morrison, Diesmann & Gerstner 2008, doi:10.1007/s00422-008-0233-1, Fig. 7).
@@ -152,6 +153,8 @@ class Rule(Parameters):
     synapse; their potentials are not delayed by it.
     `drift` is dw/dt per ms; `signals` are what hooks read of the postsynaptic neuron at every step, as fields
     of `post` (see `spikesim.signals`), and `cell` is the neuron that stands for it in protocols.
+
+    `fitted_here` tells of presets that are not published but ours: preset -> the protocols to whose data it was fitted.
     """
 
     w_min: float = 0.0  # lower bound, in units of the weights
@@ -175,6 +178,7 @@ class Rule(Parameters):
     w_start: ClassVar[float] = 1.0  # the weight that protocols start from unless told
     signals: ClassVar[Mapping[str, Signal | LowPass]] = {}
     cell: ClassVar[Any] = None
+    fitted_here: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     on_pre: ClassVar[Any] = None
     on_post: ClassVar[Any] = None
     drift: ClassVar[Any] = None
@@ -201,6 +205,7 @@ class Rule(Parameters):
 
     def __init__(self, *, preset: str | None = None, **given: Any) -> None:
         super().__init__(preset=preset, **given)
+        check_declarations(self)
         label = type(self).__name__
         if self.pairing not in self.pairings:
             raise SpikesimError(

@@ -37,6 +37,7 @@ LABELS = {
     "delta_t2": "Δt2 (ms)",
     "frequency": "frequency (Hz)",
     "separation": "T (ms)",
+    "V": "V (mV)",
     "pre_rate": "presynaptic rate (Hz)",
     "post_rate": "postsynaptic rate (Hz)",
     "closed_form": "closed form",
@@ -111,6 +112,11 @@ class Protocol(Parameters):
         """The rows of the experiment."""
         raise NotImplementedError(f"{type(self).__name__} does not say what its conditions are.")
 
+    @classmethod
+    def takes(cls, rule: type[Rule]) -> bool:
+        """Whether rules of this kind can go through it, as far as the protocol is concerned."""
+        return True
+
     def start(self, rule: Rule) -> float:
         """The weight before induction, in units of the weights."""
         start = self.w0 or start_weight(rule)
@@ -126,14 +132,20 @@ class Protocol(Parameters):
         return math.fsum(changes) / len(changes) / start
 
     def run(self, rule: Rule) -> ProtocolResult:
-        """Every condition with what the rule predicts and what was measured."""
+        """Every condition with what the rule predicts and what was measured, and what `finish` adds."""
         from spikesim.side_by_side import relative_changes
 
         if not isinstance(rule, Rule):
             raise SpikesimError(f"{type(self).__name__}.run needs a plasticity rule, not {rule!r}.")
         conditions = list(self.conditions())
         (predicted,) = relative_changes([rule], [(self, condition) for condition in conditions])
-        return ProtocolResult(self, rule, [Point(*each) for each in zip(conditions, predicted.tolist(), strict=True)])
+        result = ProtocolResult(self, rule, [Point(*each) for each in zip(conditions, predicted.tolist(), strict=True)])
+        self.finish(result)
+        return result
+
+    def finish(self, result: ProtocolResult) -> None:
+        """Add to the predictions what follows from them or from a formula: `closed_form`, `scalars`. A sweep does the
+        same at each of its values."""
 
 
 @dataclass(eq=False)

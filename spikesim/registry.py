@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import importlib.util
 import inspect
 import pkgutil
 import sys
+import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -53,6 +56,21 @@ def _classes(module: ModuleType, base: Any) -> list[Any]:
     ]
 
 
+@contextlib.contextmanager
+def _importing(path: Path) -> Iterator[None]:
+    """What goes wrong in a file that was added is told in a line, with the file and its line."""
+    try:
+        yield
+    except SpikesimError:
+        raise
+    except SyntaxError as error:
+        raise SpikesimError(f"{error.filename or path}, line {error.lineno}: SyntaxError: {error.msg}.") from None
+    except Exception as error:
+        own = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+        line = f", line {own[-1]}" if own else ""
+        raise SpikesimError(f"{path}{line}: {type(error).__name__}: {' '.join(str(error).split())}.") from None
+
+
 @functools.cache
 def discover(kind: str) -> dict[str, Any]:
     """Name -> class for every `kind` (a key of `FOLDERS`) in its folder.
@@ -62,7 +80,9 @@ def discover(kind: str) -> dict[str, Any]:
     package = importlib.import_module(FOLDERS[kind])
     found: dict[str, Any] = {}
     for info in sorted(pkgutil.iter_modules(package.__path__), key=lambda m: m.name):
-        for cls in _classes(importlib.import_module(f"{package.__name__}.{info.name}"), _base(kind)):
+        with _importing(Path(info.module_finder.path) / f"{info.name}.py"):  # type: ignore[union-attr]
+            module = importlib.import_module(f"{package.__name__}.{info.name}")
+        for cls in _classes(module, _base(kind)):
             name = info.name if kind in ("network", "protocol") else cls.__name__
             if name in found:
                 raise SpikesimError(f"two {kind}s are named {name}: {found[name].__module__} and {cls.__module__}.")
@@ -100,7 +120,8 @@ def _from_file(kind: str, spec: str) -> type:
     assert module_spec.loader is not None
     module = importlib.util.module_from_spec(module_spec)
     sys.modules.setdefault(module_spec.name, module)
-    module_spec.loader.exec_module(module)
+    with _importing(Path(path)):
+        module_spec.loader.exec_module(module)
     named = {c.__name__: c for c in _classes(module, _base(kind))}
     if wanted not in named:
         raise unknown(path, kind, wanted, named)

@@ -13,20 +13,24 @@ import functools
 import inspect
 import math
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from types import FunctionType
 from typing import Any
 
 import numpy as np
 
-from spikesim.parallel import pieces
+from spikesim.closed_form import coefficients
+from spikesim.errors import HookError
+from spikesim.hook_check import check_rule_hooks
+from spikesim.parallel import cores, pieces
 from spikesim.plasticity import Rule, TraceSpec
 from spikesim.protocol import Condition, Protocol
 from spikesim.timeline import TOGETHER, trajectory
 
 #: What a rule may set without this walk having to know what it means, or what it knows.
 KNOWN = frozenset(
-    "traces on_pre on_post pairings reference w_start presets aliases limits choices parameters numeric "
+    "traces on_pre on_post pairings reference w_start presets fitted_here aliases limits choices parameters numeric "
     "Params Pre Post w_min w_max w_ref bounds pairing hook_params trace_specs side".split()
 )
 KNOWN_OF_TRACES = frozenset("name side taus keep reset_by_other".split())
@@ -34,12 +38,16 @@ KNOWN_OF_TRACES = frozenset("name side taus keep reset_by_other".split())
 TOGETHER_WALKED = 1 << 16
 
 
-def relative_changes(rules: Sequence[Rule], rows: Sequence[tuple[Protocol, Condition]]) -> np.ndarray:
+def relative_changes(
+    rules: Sequence[Rule], rows: Sequence[tuple[Protocol, Condition]], *, lost: bool = False
+) -> np.ndarray:
     """(rules, rows): the weight change under each condition, as a fraction of the weight before.
 
     rows
         conditions, each with the protocol it belongs to. Where a condition has several pairs of trains the change is
         the mean over them.
+    lost
+        whether a change may be NaN, as for a candidate of a fit that is far off, in place of an error.
 
     Raises SpikesimError for what `spikesim.timeline` refuses.
     """
@@ -51,9 +59,36 @@ def relative_changes(rules: Sequence[Rule], rows: Sequence[tuple[Protocol, Condi
         group = [rules[i] for i in members]
         changes = _side_by_side(group, rows)
         if changes is None:
-            changes = np.array([[protocol.induce(rule, c) for protocol, c in rows] for rule in group])
-        found[members] = changes.reshape(len(group), len(rows))
+            changes, again = np.empty((len(group), len(rows))), True
+        else:
+            again = not lost and ~np.isfinite(changes)  # where it gives no number, a walk one by one tells why
+        left = np.argwhere(np.broadcast_to(again, changes.shape))
+        walks = [(group[i], *rows[k]) for i, k in left]
+        changes[tuple(left.T)] = _one_by_one(walks, lost)
+        found[members] = changes
     return found
+
+
+def _one_by_one(walks: Sequence[tuple[Rule, Protocol, Condition]], lost: bool) -> list[float]:
+    """The change at one synapse after the other; where they are walked step by step, by compiled code that lets go of
+    Python's lock, as many of them at a time as there are cores."""
+
+    def walked(one: tuple[Rule, Protocol, Condition]) -> float:
+        rule, protocol, condition = one
+        check_rule_hooks(rule)
+        try:
+            return protocol.induce(rule, condition)
+        except HookError:
+            if lost:
+                return math.nan
+            raise
+
+    in_steps = bool(walks) and walks[0][0].continuous() and coefficients(walks[0][0]) is None
+    if len(walks) < 3 or not in_steps or cores() == 1:
+        return [walked(one) for one in walks]
+    first = walked(walks[0])  # compiles, once
+    with ThreadPoolExecutor(cores()) as pool:
+        return [first, *pool.map(walked, walks[1:])]
 
 
 def _kind(rule: Rule) -> Any:
@@ -99,7 +134,7 @@ def _side_by_side(group: Sequence[Rule], rows: Sequence[tuple[Protocol, Conditio
             try:
                 with np.errstate(all="ignore"):
                     after = _walk(group, [train for _, train in own[a:b]], before / units, pre_hook_first=first)
-            except (TypeError, ValueError, AttributeError):  # a hook that is more than arithmetic
+            except (TypeError, ValueError, AttributeError, ArithmeticError, LookupError):  # more than arithmetic
                 return None
             np.add.at(sums, places, (after * units - before) / before)
             np.add.at(counts, places, 1.0)

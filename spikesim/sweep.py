@@ -42,7 +42,9 @@ def sweep(protocol: Protocol, rule: Rule, parameter: str, values: Sequence[Any])
     for i, one in enumerate(rules):
         for each in protocols:
             points = [Point(c, float(changes[i, k])) for k, (owner, c) in enumerate(rows) if owner is each]
-            results.append(ProtocolResult(each, one, points))
+            result = ProtocolResult(each, one, points)
+            each.finish(result)
+            results.append(result)
     return Sweep(protocol, rule, parameter, list(values), results)
 
 
@@ -87,14 +89,20 @@ class Sweep:
     results: list[ProtocolResult]
 
     def rows(self) -> list[dict[str, Any]]:
-        """A dict for each value and condition: the value, then the row of the protocol's own table."""
+        """A dict for each value and condition: the value, the row of the protocol's own table, and `scalars`."""
         pairs = zip(self.values, self.results, strict=True)
-        return [{self.parameter: value, **row} for value, result in pairs for row in result.rows()]
+        return [{self.parameter: value, **row, **result.scalars} for value, result in pairs for row in result.rows()]
 
     @property
     def errors(self) -> list[float | None]:
         """The error E at each value."""
         return [result.error for result in self.results]
+
+    @property
+    def scalars(self) -> dict[str, list[float | None]]:
+        """The single numbers that the protocol adds (`Protocol.finish`) at each value; None where there is none."""
+        names = dict.fromkeys(name for result in self.results for name in result.scalars)
+        return {name: [result.scalars.get(name) for result in self.results] for name in names}
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, for JSON."""
@@ -109,21 +117,24 @@ class Sweep:
                 "sweep": self.parameter,
                 "values": self.values,
                 "errors": errors,
+                "scalars": self.scalars,
                 "best": min(known, key=lambda pair: pair[0])[1] if known else None,
                 "points": self.rows(),
             }
         )
 
     def to_text(self) -> str:
-        """A line for each value: the error, and the predictions where there are few conditions."""
+        """A line for each value: the error, single numbers, and the predictions where there are few conditions."""
         labels = [point.condition.label for point in self.results[0].points]
         shown = [] if len(labels) > COLUMNS or self._labels_differ() else labels
         erring = any(error is not None for error in self.errors)
-        table = [[self.parameter, *(["E"] if erring else []), *shown]]
+        scalars = self.scalars
+        table = [[self.parameter, *(["E"] if erring else []), *scalars, *shown]]
         for value, result in zip(self.values, self.results, strict=True):
             predicted = [f"{point.predicted:+.6f}" for point in result.points] if shown else []
             error = ["" if result.error is None else f"{result.error:.4g}"] if erring else []
-            table.append([f"{value:.6g}" if isinstance(value, float) else str(value), *error, *predicted])
+            single = [f"{result.scalars[name]:.6g}" if name in result.scalars else "" for name in scalars]
+            table.append([f"{value:.6g}" if isinstance(value, float) else str(value), *error, *single, *predicted])
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         lines = [f"{self.protocol.title} ({self.protocol.reference})", f"rule: {self.rule!r}", ""]
         lines += ["  ".join(cell.rjust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in table]
@@ -146,7 +157,7 @@ class Sweep:
             writer.writerows(rows)
 
     def plot(self, path: str | Path) -> None:
-        """Predictions, and the error where there is one, against the parameter."""
+        """Predictions, closed forms dashed, and the error where there is one, against the parameter."""
         from matplotlib import colormaps
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -162,7 +173,11 @@ class Sweep:
             points = [result.points[k] if k < len(result.points) else None for result in self.results]
             y = [math.nan if point is None else point.predicted for point in points]
             label = next(point.condition.label for point in points if point is not None)
-            left.plot(x, y, ".-", color=colormaps["viridis"](k / max(n - 1, 1)), label=label, markersize=3)
+            colour = colormaps["viridis"](k / max(n - 1, 1))
+            left.plot(x, y, ".-", color=colour, label=label, markersize=3)
+            formula = [None if point is None else point.closed_form for point in points]
+            if any(value is not None for value in formula):
+                left.plot(x, [math.nan if v is None else v for v in formula], "--", color=colour, linewidth=0.8)
         left.axhline(0.0, color="grey", linewidth=0.8, zorder=0)
         left.set_ylabel("relative weight change Δw / w0")
         if n <= 2 * COLUMNS:

@@ -20,7 +20,7 @@ import numpy as np
 
 from spikesim.closed_form import coefficients, integral
 from spikesim.errors import SpikesimError, unknown
-from spikesim.hook_check import check_rule_hooks
+from spikesim.hook_check import ask, check_rule_hooks
 from spikesim.plasticity import BOUNDS, Rule
 
 #: A time (ms) and what reaches the synapse then: the sides of spikes, or one named event.
@@ -88,6 +88,8 @@ def trajectory(
         how long (ms) the walk goes on after the last arrival; if not 0, the last entry of both arrays is of then.
     dt
         ms per step, where the rule asks for steps.
+
+    Raises HookError, which names the hook and its line, where one does not return a number on the way.
     """
     check_rule_hooks(rule)
     start = start_weight(rule) if w0 is None else w0
@@ -188,8 +190,10 @@ class _Synapse:
             self.values[spec.name] = [
                 z * math.exp(-interval / tau) for z, tau in zip(self.values[spec.name], spec.taus, strict=True)
             ]
-        if self.rule.synapse:
-            self._take(*self.rule.rested(self.w, self.s, interval, self.params))
+        if self.rule.between is not None:
+            self._take(ask(self.rule, "between", (self.w, self.s, interval, self.params)))
+        elif self.rule.synapse:
+            self.s = self.rule.rested(self.w, self.s, interval, self.params)[1]
 
     def meet(self, what: tuple[str, ...]) -> None:
         """The spikes of one time, of the sides in `what`, or the named event in it."""
@@ -203,21 +207,26 @@ class _Synapse:
         """All hooks read the traces as they are now, only then do traces change."""
         seen = {"pre": self.rule.Pre(*self._read("pre")), "post": self.rule.Post(*self._read("post"))}
         for name in self.order if len(what) == 2 else what:
-            hook = getattr(self.rule, f"on_{name}")
-            if hook is not None:
-                self._take(*self.rule.applied(hook, self.w, seen["pre"], seen["post"], self.s, self.params))
+            if getattr(self.rule, f"on_{name}") is not None:
+                variables = (self.s,) if self.rule.synapse else ()
+                self._take(ask(self.rule, f"on_{name}", (self.w, seen["pre"], seen["post"], self.params, *variables)))
         for spec in self.specs:
             z = self.values[spec.name]
             if spec.reset_by_other and ("post" if spec.side == "pre" else "pre") in what:
                 z = [0.0] * len(z)
             if spec.side in what:
-                jump = 1.0 if spec.jump is None else spec.jump(seen[spec.side], self.params)
+                own = seen[spec.side], self.params
+                jump = 1.0 if spec.jump is None else ask(self.rule, f"jump_{spec.name}", own)
                 z = [value * spec.keep + jump for value in z]
             self.values[spec.name] = z
 
-    def _take(self, proposed: float, s: Any) -> None:
+    def _take(self, returned: Any) -> None:
+        """The weight, and the variables if there are any, as a hook returned them."""
+        proposed = returned
+        if self.rule.synapse:
+            proposed, *variables = returned
+            self.s = self.rule.Synapse(*variables)
         self.w = self.keep_in(self.w, proposed, self.params.w_min, self.params.w_max)
-        self.s = s
 
     def _exponentials(self, side: str) -> list[list[tuple[float, float]]]:
         """For each trace of a side its exponentials: (value, rate)."""

@@ -20,7 +20,8 @@ import numpy as np
 from numba import njit
 from numba.extending import register_jitable
 
-from spikesim.errors import SpikesimError
+from spikesim.errors import HookError, SpikesimError, unknown
+from spikesim.hook_check import ask
 from spikesim.jit import cache_for, hook
 from spikesim.lowlevel import load, store
 from spikesim.plasticity import BOUNDS, Rule
@@ -61,6 +62,8 @@ def walk(
     traces = {side: [s for s in rule.trace_specs() if s.side == side] for side in ("pre", "post")}
     if any(s.reset_by_other for side in traces.values() for s in side):
         raise SpikesimError(f"{type(rule).__name__}: pairing {rule.pairing!r} is not defined for rules with drift.")
+    if any(s.jump for side in traces.values() for s in side):
+        raise SpikesimError(f"{type(rule).__name__} cannot be walked step by step: its traces have jumps of their own.")
     taus = [tau for side in traces.values() for s in side for tau in s.taus] + [s.tau for s in signals]
     last = max(int(s[-1]) for s in steps if len(s)) + math.ceil(DIED_AWAY * max(taus, default=0.0) / dt)
     constants, state = (np.zeros(1), np.zeros(1)) if cell is None else _at_rest(cell, dt)
@@ -81,7 +84,21 @@ def walk(
         when=np.zeros(n, dtype=np.int64), weights=np.zeros(n),
     )  # fmt: skip
     made = _walker(type(rule), None if cell is None else type(cell))(scene)
+    if made < 0:
+        _tell_why(rule, scene, ~made, begin)
     return begin + scene.when[:made] * dt, scene.weights[:made]
+
+
+def _tell_why(rule: Rule, scene: Scene, n: int, begin: float) -> None:
+    """Raise HookError for a walk that ended in a step which makes the weight NaN or infinite: hooks are called again
+    with what they read in that step."""
+    w, p = float(scene.weights[n]), rule.hook_params()
+    pre, post = rule.Pre(*scene.x.tolist()), rule.Post(*scene.y.tolist())
+    for name in ("drift", "on_pre", "on_post"):
+        if getattr(rule, name) is not None:
+            ask(rule, name, (w, pre, post, p))
+    time = begin + scene.when[n] * scene.dt
+    raise HookError(f"{type(rule).__name__}: the weight, {w:g}, becomes NaN or infinite at {time:g} ms.")
 
 
 def _cell(rule: Rule) -> Neuron | None:
@@ -93,10 +110,11 @@ def _cell(rule: Rule) -> Neuron | None:
         raise SpikesimError(
             f"{label} reads the postsynaptic neuron and names no `cell` for protocols; run it in a Network."
         )
-    missing = {s.variable for s in rule.signals.values()} - set(cell.state)
-    if missing or cell.random or cell.advance is None:
-        what = f"has no {', '.join(sorted(missing))}" if missing else "does not advance by itself alone"
-        raise SpikesimError(f"{label}: its cell, {type(cell).__name__}, {what}.")
+    for signal in rule.signals.values():
+        if signal.variable not in cell.state:
+            raise unknown(f"{label}: its cell, {type(cell).__name__},", "state variable", signal.variable, cell.state)
+    if cell.random or cell.advance is None:
+        raise SpikesimError(f"{label}: its cell, {type(cell).__name__}, does not advance by itself alone.")
     return cell
 
 
@@ -182,7 +200,8 @@ def _filter(value, state, places, squared, thresholds, decays, steps):
 
 @functools.cache
 def _walker(rule: Any, cell: Any) -> Any:
-    """The compiled walk: (scene) -> number of entries made."""
+    """The compiled walk: (scene) -> n, the number of entries made; ~n if it ended in a step that leaves no number, and
+    entry n is that step and the weight before it."""
     on_pre, on_post = hook(rule.on_pre or _unchanged), hook(rule.on_post or _unchanged)
     drift = hook(rule.drift or _still)
     Params, Pre, Post = rule.Params, rule.Pre, rule.Post
@@ -206,6 +225,7 @@ def _walker(rule: Any, cell: Any) -> Any:
             n_x, n_y, n_s, rows = len(zx), len(zy), len(places), len(ring)
             held = n = i = k = here = s = 0
             while s <= last:
+                begun = w
                 due = last + 1  # the next spike
                 if i < len(pre):
                     due = min(due, pre[i])
@@ -242,6 +262,9 @@ def _walker(rule: Any, cell: Any) -> Any:
                     w = _bound(bounds, w, on_post(w, x, y, p), p.w_min, p.w_max)
                 if is_pre and not pre_first:
                     w = _bound(bounds, w, on_pre(w, x, y, p), p.w_min, p.w_max)
+                if not np.isfinite(w):  # the scene stays as hooks saw it
+                    when[n], weights[n] = s, begun
+                    return ~n
                 moved |= _take_up(zx, pre_traces, is_pre, 1)
                 _take_up(zy, post_traces, fired, 1)
                 _filter(value, state, places, squared, thresholds, decays, 1)

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from spikesim.cli import main
-from spikesim.registry import find
+from spikesim.registry import discover, find
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
@@ -188,6 +188,15 @@ def test_rule_table_is_what_the_rules_say():
         for name, best in kept[rule].items():
             assert found[rule][name]["preset"] == best["preset"], (rule, name)
             assert found[rule][name]["error"] == pytest.approx(best["error"], rel=1e-6), (rule, name)
+
+
+def test_every_rule_is_in_the_rule_table():
+    kept = json.loads((ROOT / "docs/results/rule_table.json").read_text(encoding="utf-8"))
+    rules = discover("rule")
+    assert kept["published"].keys() | kept["not_walked"].keys() == rules.keys()
+    assert not kept["published"].keys() & kept["not_walked"].keys()
+    assert kept["refitted"].keys() | kept["not_refitted"].keys() == kept["published"].keys()
+    assert {name for name in kept["published"] if rules[name].signals} <= kept["not_refitted"].keys()
 
 
 def test_protocols_page_works_as_it_stands(capsys):

@@ -124,7 +124,7 @@ class Elsewhere(Count):
     [
         (Homeless, [0.0], "Homeless.*names no `cell`"),
         (Chancy, [0.0], "Chancy: its cell, PoissonLIF, does not"),
-        (Elsewhere, [0.0], "Elsewhere: its cell, LIF, has no g_ex"),
+        (Elsewhere, [0.0], "Elsewhere: its cell, LIF, has no state variable 'g_ex'"),
         (Count, [0.0, 0.02], "two presynaptic spikes, at 0 and 0.02 ms, are in one step of 0.1 ms"),
     ],
 )

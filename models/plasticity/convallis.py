@@ -50,8 +50,8 @@ class Convallis(Rule):
 
     which is what `drift` is: f is the derivative of F's soft threshold; v_ltp and x_ltp look like the depolarisation
     and the transmitter that the NMDA receptor sees, and v_ltd and x_ltd like what another detector sees. Amplitudes are
-    in 1/ms, as fractions of w_ref. A bound on the sum of weights, the other half of the principle, is
-    the constraint `Shrinkage`.
+    in 1/ms, as fractions of w_ref. A bound on the sum of weights, the other half of the principle, is the constraint
+    `Shrinkage`.
 
     The principle (constrained optimisation), the valley, the two filters and the two thresholds are those of Yger &
     Harris 2013, doi:10.1371/journal.pcbi.1003272. The shape of f is ours, and so is every number: none is taken from
@@ -80,6 +80,7 @@ class Convallis(Rule):
     cell = ClopathAdEx()
     reference = "doi:10.1371/journal.pcbi.1003272"
     presets = FITS
+    fitted_here = {"hippocampal_culture": ("bi_poo_1998", "wang_2005"), "visual_cortex": ("sjostrom_2001",)}
     limits = {**Rule.limits, "s_ltp": ("> 0",), "s_ltd": ("> 0",), "a_ltp": (">= 0",), "a_ltd": (">= 0",)}
 
     def __init__(self, *, preset=None, **given):

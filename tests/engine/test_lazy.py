@@ -85,6 +85,8 @@ def test_changes_up_and_down_need_every_step_where_there_are_bounds():
         lambda w, pre, post, p: w + pre.slow * (1.0 - w),
         lambda w, pre, post, p: max(w, 0.0) + pre.slow,
         lambda w, pre, post, p: w + (pre.slow if pre.slow > 1.0 else 0.0),
+        lambda w, pre, post, p: w + min(pre.slow, 3.0),
+        lambda w, pre, post, p: w + pre.slow * (post.y - 50.0),
     ],
 )
 def test_what_does_not_come_apart(on_post):

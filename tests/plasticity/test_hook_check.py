@@ -9,10 +9,11 @@ import pytest
 
 import spikesim as ss
 from spikesim.hook_check import check_neuron_hooks, check_rule_hooks
-from spikesim.models.neurons import LIF, SpikeSource
+from spikesim.models.neurons import LIF, ClopathAdEx, SpikeSource
 from spikesim.neuron import Neuron
-from spikesim.plasticity import Rule, Trace
+from spikesim.plasticity import Local, Rule, Trace
 from spikesim.registry import discover, find
+from spikesim.signals import LowPass, Signal
 from spikesim.timeline import weight_change
 
 TABLE = {"gain": 2.0}
@@ -108,14 +109,83 @@ class AnEventIsWrong(Rule):
         return w + pre.y
 
 
+class Continuous(Rule):
+    tau: float = 20.0
+
+    traces = {"x": Trace("pre", tau="tau")}
+    signals = {"u": Signal("V_m"), "u_slow": LowPass("V_m", tau="tau")}
+    cell = ClopathAdEx()
+
+    @staticmethod
+    def drift(w, pre, post, p):
+        return 1e-3 * pre.x * post.u
+
+
+class DriftForgetsATrace(Continuous):
+    @staticmethod
+    def drift(w, pre, post, p):
+        return pre.y * post.u
+
+
+class DriftIsNaN(Continuous):
+    @staticmethod
+    def drift(w, pre, post, p):
+        return (post.u - post.u) * math.inf
+
+
+class MisspeltSignal(Continuous):
+    @staticmethod
+    def on_post(w, pre, post, p):
+        return w + post.u_slwo
+
+
+class JumpForgetsATrace(Potentiation):
+    @staticmethod
+    def jump_trace_x(own, p):
+        return own.trace_y
+
+
+class JumpIsNothing(Potentiation):
+    @staticmethod
+    def jump_trace_x(own, p):
+        own.trace_x * p.gain
+
+
+class Remembering(Potentiation):
+    synapse = {"c": Local(tau="tau_plus")}
+
+    @staticmethod
+    def on_post(w, pre, post, p, s):
+        return w + s.c, pre.trace_x
+
+
+class BetweenForgetsAVariable(Remembering):
+    @staticmethod
+    def between(w, s, elapsed, p):
+        return w, s.d * math.exp(-elapsed / p.tau_plus)
+
+
+class BetweenReturnsTheWeightAlone(Remembering):
+    @staticmethod
+    def between(w, s, elapsed, p):
+        return w + s.c
+
+
 WRONG = [
+    (DriftForgetsATrace, "drift", "return pre.y * post.u", ["pre.y", "did you mean 'pre.x'"]),
+    (DriftIsNaN, "drift", "return (post.u - post.u)", ["returns nan", "post.u = ", "dw/dt, a number, finite"]),
+    (MisspeltSignal, "on_post", "return w + post.u_slwo", ["post.u_slwo", "did you mean 'post.u_slow'"]),
+    (JumpForgetsATrace, "jump_trace_x", "return own.trace_y", ["pre.trace_y", "no such trace", "'pre.trace_x'"]),
+    (JumpIsNothing, "jump_trace_x", "own.trace_x * p.gain", ["returns None", "the jump, a number"]),
+    (BetweenForgetsAVariable, "between", "return w, s.d", ["s.d", "'s.c'"]),
+    (BetweenReturnsTheWeightAlone, "between", "return w + s.c", ["a tuple of 2 numbers"]),
     (DividesByATrace, "on_pre", "return w - p.gain / ", ["ZeroDivisionError", "w = ", "post.trace_y = 0"]),
-    (IsNaN, "on_pre", "def on_pre", ["returns nan", "post.trace_y = 0", "finite"]),
+    (IsNaN, "on_pre", "return w - math.inf", ["returns nan", "post.trace_y = 0", "finite"]),
     (MisspeltTrace, "on_pre", "return good", ["post.trase_y", "no such trace", "'post.trace_y'", "pre.trace_x"]),
     (WrongSide, "on_pre", "return w - pre.trace_y", ["pre.trace_y", "did you mean 'post.trace_y'"]),
     (MisspeltParameter, "on_pre", "return w - p.gian", ["p.gian", "parameter", "'p.gain'"]),
-    (ReturnsNothing, "on_pre", "def on_pre", ["returns None", "new weight"]),
-    (ReturnsATuple, "on_pre", "def on_pre", ["returns (", "new weight"]),
+    (ReturnsNothing, "on_pre", "w -= p.gain", ["returns None", "new weight"]),
+    (ReturnsATuple, "on_pre", "return (w,)", ["returns (", "new weight"]),
     (TooFewArguments, "on_pre", "def on_pre", ["(w, pre, post)", "(w, pre, post, p)"]),
     (WithSelf, "on_pre", "def on_pre", ["(self, w, pre, post, p)", "@staticmethod"]),
     (Raises, "on_pre", "return w - math.log", ["ValueError", "math domain error"]),
@@ -134,8 +204,8 @@ def refused(act, owner, hook, line, *words):
     assert Path(found.group(1)).name == Path(__file__).name
     lines = Path(__file__).read_text(encoding="utf-8").splitlines()
     at = int(found.group(2))
-    # The place of a hook is its first line, which is that of a decorator.
-    assert any(line in text for text in lines[at - 1 : at + 1]), message
+    # A hook with wrong arguments is told with its first line, which is that of a decorator.
+    assert any(line in text for text in lines[at - 1 : at + line.startswith("def")]), message
     assert [word for word in words if word not in message] == [], message
 
 
@@ -257,8 +327,8 @@ class SpikesByADict(Integrator):
     ("model", "line", "words"),
     [
         (ReadsNoReceptor, "return (s.V_m * c.decay + x.membran,)", ["x.membran", "did you mean 'x.membrane'"]),
-        (ForgetsTheTuple, "def advance", ["returns 0.0", "a tuple of 1 numbers"]),
-        (NotANumber, "def advance", ["nan", "finite", "s.V_m = 0"]),
+        (ForgetsTheTuple, "return s.V_m * c.decay", ["returns 0.0", "a tuple of 1 numbers"]),
+        (NotANumber, "return (s.V_m * math.inf,)", ["nan", "finite", "s.V_m = 0"]),
     ],
 )
 def test_neurons_are_refused_when_they_are_added(model, line, words):
@@ -294,7 +364,10 @@ def test_a_run_ends_when_weights_are_no_numbers(threads):
     synapses = net.connect(source, post, ss.AllToAll(), plasticity=Explodes(), weight=1.0)
     net.run(100.0)
     assert np.isfinite(synapses.weights).all()
-    told = r"'source' -> 'post'.*Explodes has made weights NaN.*stopped at 300 ms"
+    told = (
+        r"'source' -> 'post'.*Explodes has made weights NaN.*Explodes.on_post \(.*test_hook_check.py, line \d+\) "
+        "raises ZeroDivisionError.*stopped at 300 ms"
+    )
     with pytest.raises(ss.RunError, match=told):
         net.run(1000.0)
     assert net.time == 300.0  # it is looked at every 100 ms, and the weight was 1e30 after 200 ms

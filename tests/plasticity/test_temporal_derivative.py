@@ -7,6 +7,7 @@ import pytest
 
 from spikesim.errors import SpikesimError
 from spikesim.models.plasticity.temporal_derivative import TemporalDerivative
+from spikesim.protocols.bi_poo_1998 import BiPoo1998
 from spikesim.timeline import trajectory, weight_change
 from spikesim.voltage_timeline import walk
 
@@ -38,8 +39,16 @@ def test_signs_of_the_window():
     rule = TemporalDerivative()
     assert all(weight_change(rule, [0.0], [d]) > 0.0 for d in (1.0, 10.0, 40.0))
     assert all(weight_change(rule, [0.0], [-d]) < 0.0 for d in (5.0, 10.0, 40.0))
-    anti = TemporalDerivative(eta=-0.5)
+    anti = TemporalDerivative(eta=-0.2)
     assert weight_change(anti, [0.0], [10.0]) == pytest.approx(-weight_change(rule, [0.0], [10.0]), rel=1e-12)
+
+
+def test_window_is_about_as_large_as_measured():
+    """60 pairs 5 ms apart, next to which Bi & Poo 1998 have +0.52; the formula has 60 eta e^(-5/20) / 44 / 0.5."""
+    changes = {row["delta_t"]: row["predicted"] for row in BiPoo1998().run(TemporalDerivative()).rows()}
+    assert changes[5.0] == pytest.approx(60 * 0.2 * math.exp(-0.25) / 44.0 / 0.5, rel=1e-6)
+    assert 0.3 < changes[5.0] < 0.6
+    assert -0.5 < min(changes.values()) < -0.1
 
 
 def test_steady_presynaptic_activity_changes_nothing():
