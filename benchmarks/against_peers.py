@@ -2,8 +2,9 @@
 
     python benchmarks/against_peers.py [NAME ...] [--peers NAME=PYTHON,...] [--threads N] [--repeats N] [--time MS]
 
-writes docs/results/bench_NAME_threads_N.json for each NAME below, all but the full microcircuit unless told. Interpreters
-of the other simulators may also be given by $SPIKESIM_PEERS (docs/benchmarks.md). NEST and Brian 2 take about an hour.
+writes docs/results/bench_NAME_threads_N.json for each NAME below, all but the full microcircuit unless told.
+Interpreters of the other simulators may also be given by $SPIKESIM_PEERS (docs/benchmarks.md). NEST and Brian 2 take
+about an hour.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from scipy import stats
 
 import spikesim as ss
 from spikesim.drive import count_table
-from spikesim.models.neurons import LIF, LIFDelta
+from spikesim.models.neurons import LIFDelta
 
 UNLIKELY = 1e-7
 DT = 0.5
