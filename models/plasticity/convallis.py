@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from spikesim.errors import SpikesimError
 from spikesim.models.neurons.clopath_adex import ClopathAdEx
 from spikesim.plasticity import Rule, Trace
 from spikesim.signals import LowPass
@@ -82,11 +81,6 @@ class Convallis(Rule):
     presets = FITS
     fitted_here = {"hippocampal_culture": ("bi_poo_1998", "wang_2005"), "visual_cortex": ("sjostrom_2001",)}
     limits = {**Rule.limits, "s_ltp": ("> 0",), "s_ltd": ("> 0",), "a_ltp": (">= 0",), "a_ltd": (">= 0",)}
-
-    def __init__(self, *, preset=None, **given):
-        super().__init__(preset=preset, **given)
-        if self.tau_m in (self.tau_ltp, self.tau_ltd):
-            raise SpikesimError(f"Convallis: tau_ltp and tau_ltd must differ from tau_m = {self.tau_m:g} ms.")
 
     @staticmethod
     def drift(w, pre, post, p):

@@ -194,5 +194,5 @@ def test_no_postsynaptic_spike_no_change():
 
 
 def test_filters_like_the_potential_are_refused():
-    with pytest.raises(SpikesimError, match="must differ from tau_m = 10"):
+    with pytest.raises(SpikesimError, match="psp_ltp.*must differ; both are 10 ms"):
         Convallis(tau_m=10.0, tau_ltp=10.0)
