@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from spikesim.change_recorder import ChangeRecorder
 from spikesim.connecting import make_drive, make_projection
 from spikesim.constraints import check_constraints
 from spikesim.drive import Drive
@@ -173,13 +174,14 @@ class Network:
         return drive
 
     def record(
-        self, what: View | Projection, variable: str, *, every: float | None = None, to: Any = None,
+        self, what: View | Projection, variable: str, *, every: float | str | None = None, to: Any = None,
         synapses: Any = None, sample: int | None = None,
     ) -> Any:  # fmt: skip
         """Record "spikes", "rate" or a state variable of a population or view, or "weights" of a projection.
 
         every
-            ms between samples (state: default dt; rate: default 1; weights: required).
+            ms between samples (state: default dt; rate: default 1). Weights: ms between snapshots, or "change" to
+            record each change of some synapses, which is the default where they are chosen.
         to
             a file to stream spikes (SONATA in HDF5) or weights (HDF5) to while the network runs.
         synapses, sample
@@ -191,14 +193,18 @@ class Network:
         return recorder
 
     def _recorder(
-        self, what: Any, variable: str, every: float | None, to: str | None, synapses: Any, sample: int | None
+        self, what: Any, variable: str, every: Any, to: str | None, synapses: Any, sample: int | None
     ) -> Recorder:
         if isinstance(what, Projection) and what.network is self:
             if variable != "weights":
                 raise unknown(f"projection {what!r}", "recordable variable", variable, ["weights"])
-            if every is None:
-                raise SpikesimError("Network.record: weights need every=, the ms between two snapshots.")
             chosen = chosen_synapses(what, synapses, sample)
+            if every is None and chosen is None:
+                raise SpikesimError(
+                    'Network.record: weights need every=, the ms between two snapshots, or every="change".'
+                )
+            if every is None or isinstance(every, str) and every == "change":
+                return ChangeRecorder(what, chosen, to)
             return WeightRecorder(what, self.whole_steps(every, "every"), self.step, chosen, to)
         if to is not None and variable != "spikes":
             raise SpikesimError(f"Network.record: only spikes and weights are streamed to a file, not {variable!r}.")
@@ -417,7 +423,7 @@ class Network:
         """Open the files that recorders stream to, each with all that goes there."""
         streams: dict[str, list[Any]] = {}
         for recorder in self.recorders:
-            if isinstance(recorder, (SpikeRecorder, WeightRecorder)) and recorder.to is not None:
+            if isinstance(recorder, (SpikeRecorder, WeightRecorder, ChangeRecorder)) and recorder.to is not None:
                 streams.setdefault(recorder.to, []).append(recorder)
         for path, recorders in streams.items():
             spikes = [r.population.name for r in recorders if isinstance(r, SpikeRecorder)]
@@ -437,7 +443,7 @@ class Network:
         from spikesim.spike_writer import SpikeWriter
         from spikesim.weight_writer import WeightWriter
 
-        if isinstance(recorders[0], WeightRecorder):
+        if not isinstance(recorders[0], SpikeRecorder):
             return WeightWriter(path, recorders, self.dt, self.seed, self._provenance())
         sizes = {r.population.name: r.population.n for r in recorders}
         return SpikeWriter(path, sizes, self.dt, self.seed, self._provenance())

@@ -92,8 +92,8 @@ class LocalRuntime(PlasticRuntime):
         if not self.lag_steps:
             return early, [(pre, self._pre(t, arrays, limit, lag=0, acts=1, delivers=int(delivers)))], late
         delivery = [(pre, self._pre(t, arrays, limit, lag=self.lag_steps, acts=1, delivers=0))]
-        if delivers:
-            delivery.append((pre, self._pre(t, arrays, limit, lag=0, acts=0, delivers=1)))
+        if self.projection.target.model.receptors:  # also on a copy: it brings synapses to that time, and rounds there
+            delivery.append((pre, self._pre(t, arrays, limit, lag=0, acts=0, delivers=int(delivers))))
         return early, delivery, late
 
     def _fields(self, t: int, arrays: dict[str, Any], limit: int, lag: int) -> dict[str, Any]:
