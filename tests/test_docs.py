@@ -79,7 +79,7 @@ def test_readme_python_runs_as_it_stands(tmp_path):
 
 
 def test_the_example_of_a_network_that_learns_runs(tmp_path):
-    (example,) = blocks("docs/learning.md", "python")
+    example = "\n".join(blocks("docs/learning.md", "python"))
     done = subprocess.run(
         [sys.executable, "-c", example], capture_output=True, text=True, cwd=tmp_path, timeout=300, check=False
     )
