@@ -180,7 +180,7 @@ def test_a_filter_of_a_constant_potential_is_that_potential():
 @pytest.mark.parametrize(
     ("rule", "target", "why"),
     [
-        (ClopathSTDP(), SpikeSource([], []), "reads 'V_m'.*SpikeSource"),
+        (ClopathSTDP(), SpikeSource([], []), "SpikeSource, which ClopathSTDP reads, has no state variable 'V_m'"),
         (
             type("Reduced", (Everything,), {"pairings": ("nearest_reduced",)})(pairing="nearest_reduced"),
             LIFDelta(),
