@@ -174,6 +174,7 @@ def hooks_of(owner: Any) -> Iterator[tuple[Hook, tuple[Any, ...]]]:
         found = [
             (Hook(owner, "advance", ("s", "x", "c", "free"), new, n), (s, x, c, True)),
             (Hook(owner, "spikes", ("s", "c", "u"), "how many spikes", truth=True), (s, c, 0.5)),
+            (Hook(owner, "may_spike", ("c", "u"), "whether it may spike", truth=True), (c, 0.5)),
             (Hook(owner, "reset", ("s", "c"), new, n), (s, c)),
             (Hook(owner, "current", ("s", "c", "u", "step"), "the current"), (s, c, 0.5, 0)),
             *((Hook(owner, name, ("s", "c"), new, n), (s, c)) for name in events),

@@ -54,6 +54,9 @@ class Neuron(Parameters):
         True: inputs are conductances, so the size of the weight is added whatever its sign.
     random
         True: `spikes` and `current` get a uniform random number u in (0, 1) as well.
+    may_spike
+        a hook (c, u) of random models, or None: False where `spikes` returns 0 whatever the state; the larger u, the
+        rather it is True. It saves most neurons the work of `spikes`, and sources that are silent everything.
     max_spikes
         the most spikes one neuron can emit in a step (`spikes` returns how many).
     graded
@@ -83,6 +86,7 @@ class Neuron(Parameters):
     Input: ClassVar[Any]
     advance: ClassVar[Any] = None
     spikes: ClassVar[Any] = None
+    may_spike: ClassVar[Any] = None
     reset: ClassVar[Any] = None
     current: ClassVar[Any] = None
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from spikesim.network import Network
 
 LANES = 16  # neurons are padded to whole groups of this many
+WAY = 2048  # bytes: rows this far apart, or a multiple of it, share too few places of a processor's nearest cache
 
 
 class View:
@@ -61,10 +62,13 @@ class Population(View):
         self.network, self.model, self.name, self.index = network, model, name, index
         self.n = n
         self.n_padded = max(LANES, -(-n // LANES) * LANES)
+        if self.n_padded * np.dtype(network.dtype).itemsize % WAY == 0:
+            self.n_padded += LANES
         super().__init__(self, np.arange(n))
         self._draws = 0
         model.check(n, network.dt)
         self.emitted = np.zeros(8 * network.threads, dtype=np.int64)  # spikes so far; a cache line for each thread
+        self.stale = np.ones(network.threads, dtype=np.int64)  # whose constants each thread has still to take notice of
         self.schedule = model.schedule(n, network.dt) if model.replays else None  # type: ignore[attr-defined]
         self.values: dict[str, Any] = {}
         for parameter in model.parameters:
@@ -115,6 +119,7 @@ class Population(View):
         constants = np.zeros((max(1, len(found)), width), dtype=network.dtype)
         for row, name in enumerate(self.model.Constants._fields):  # type: ignore[attr-defined]
             constants[row, : self.n if width > 1 else 1] = found[name]
+        self.stale[...] = 1
         if constants.shape == self.constants.shape:
             self.constants[...] = constants
         else:

@@ -97,23 +97,39 @@ def _of_either_precision(x):
 
 @register_jitable
 def sigmoid(v):
-    """1 / (1 + e^-v), without overflow."""
-    if v >= 0.0:
-        return 1.0 / (1.0 + math.exp(-v))
-    e = math.exp(v)
-    return e / (1.0 + e)
+    """1 / (1 + e^-v), without overflow; loops that call it are vectorised."""
+    a, b = exp_ratio(abs(v))
+    return (b if v >= 0.0 else a) / (a + b)
+
+
+COUNTED = 8  # the most events that `poisson_count` tells apart
+
+
+def _counter(k):
+    """A function that counts the k-th event and those after it, each if u is above what is `below` it. Not a loop, for
+    a loop around it would not be vectorised."""
+    if k > COUNTED:
+        return register_jitable(lambda u, mean, probability, below: int32(0))
+    more, share = _counter(k + 1), 1.0 / k
+
+    @register_jitable
+    def count(u, mean, probability, below):
+        later = probability * (mean * share)
+        return int32(u > below) + more(u, mean, later, below + later)
+
+    return count
+
+
+_count = _counter(1)
 
 
 @register_jitable
 def poisson_count(u, mean):
-    """How many events a Poisson variable of `mean` counts, from a uniform number u: its inverse distribution."""
-    count, probability = 0, math.exp(-mean)
-    below = probability
-    while u > below and probability > 1e-18 * below:
-        count += 1
-        probability *= mean / count
-        below += probability
-    return count
+    """How many events a Poisson variable of `mean` counts, `COUNTED` at the most, from a uniform number u: its inverse
+    distribution. Loops that call it are vectorised."""
+    a, b = exp_ratio(mean)
+    none = float64(a / b)
+    return _count(u, mean, none, none)
 
 
 @register_jitable

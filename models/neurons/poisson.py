@@ -79,6 +79,10 @@ class PoissonSource(Neuron):
         return {"mean": mean, "none": np.exp(-mean)}
 
     @staticmethod
+    def may_spike(c, u):
+        return u > c.none
+
+    @staticmethod
     def spikes(s, c, u):
         """How many spikes the step holds: the inverse of the Poisson distribution function at u."""
         count, probability = 0, c.none

@@ -3,7 +3,7 @@
 import numpy as np
 
 from spikesim.neuron import Neuron
-from spikesim.special import poisson_count, sigmoid
+from spikesim.special import COUNTED, poisson_count, sigmoid
 
 
 class SegregatedDendrite(Neuron):
@@ -46,7 +46,7 @@ class SegregatedDendrite(Neuron):
     constants = ("P_L", "P_s", "height", "P", "P_b", "P_a", "mean_max", "none_at_most", "k_b", "rate_bias")
     events = ("settled", "forward_plateau", "target_plateau")
     random = True
-    max_spikes = 8
+    max_spikes = COUNTED
     reference = "doi:10.7554/eLife.22901"
 
     @staticmethod
@@ -78,9 +78,11 @@ class SegregatedDendrite(Neuron):
                 s.V_sum + V_m, s.apical_sum + V_a, s.steps + 1.0, s.V_f, s.alpha_f, s.delta)  # fmt: skip
 
     @staticmethod
+    def may_spike(c, u):
+        return u > c.none_at_most  # else there is no spike even at the highest rate
+
+    @staticmethod
     def spikes(s, c, u):
-        if u <= c.none_at_most:  # no spike even at the highest rate: saves the exponential
-            return 0
         return poisson_count(u, c.mean_max * sigmoid(s.V_m))
 
     @staticmethod
@@ -136,7 +138,7 @@ class DendriticOutput(Neuron):
                  "rate_bias")  # fmt: skip
     events = ("settled", "forward_plateau", "target_plateau")
     random = True
-    max_spikes = 8
+    max_spikes = COUNTED
     reference = "doi:10.7554/eLife.22901"
 
     @staticmethod
@@ -162,9 +164,11 @@ class DendriticOutput(Neuron):
                 s.V_sum + V_m, s.phi_sum + sigmoid(V_m), s.steps + 1.0, s.V_f, s.delta)  # fmt: skip
 
     @staticmethod
+    def may_spike(c, u):
+        return u > c.none_at_most
+
+    @staticmethod
     def spikes(s, c, u):
-        if u <= c.none_at_most:
-            return 0
         return poisson_count(u, c.mean_max * sigmoid(s.V_m))
 
     @staticmethod

@@ -318,13 +318,28 @@ class ClockEngine:
             context = Context(neurons.ReplayContext, lo=lo, hi=hi, steps=steps, ids=ids, n_spikes=len(steps),
                               **self.own_spikes(population, thread))  # fmt: skip
             return [(neurons.replay_op().address, context)]
+        if model.random and model.may_spike is not None and model.advance is None and not model.state:
+            return [self._source_operation(population, thread)]
         inputs = self.inputs.fields(thread, population) if model.receptors else self.inputs.none()
         context = Context(
-            neurons.UpdateContext, lo=lo, hi=hi, stride=self.inputs.strides[thread], used=self._used(population),
+            neurons.UpdateContext, listed=np.zeros(neurons.BLOCK + 1, np.int32), counted=np.zeros(neurons.BLOCK, np.int32), lo=lo, hi=hi, stride=self.inputs.strides[thread], used=self._used(population),
             refractory=population.arrays["refractory"], emitted=population.emitted, **inputs,
             **self._state(population), **self._random(population), **self.own_spikes(population, thread),
         )  # fmt: skip
         return [(neurons.update_op(kind, dtype, uniform).address, context)]
+
+    def _source_operation(self, population: Population, thread: int) -> tuple[int, Context]:
+        lo, hi = self.ranges[population.index][thread]
+        constants = {name: value for name, value in self._state(population).items() if name != "state"}
+        live = np.zeros(population.n_padded // 4 + 1, np.int32)
+        population.stale[thread] = 1
+        context = Context(
+            neurons.SourceContext, lo=lo, hi=hi, stale=population.stale, live=live, n_live=np.zeros(1, np.int64),
+            listed=np.zeros(population.n_padded + 1, np.int32), emitted=population.emitted, **constants,
+            **self._random(population), **self.own_spikes(population, thread),
+        )  # fmt: skip
+        uniform = population.constants.shape[1] == 1
+        return neurons.source_op(self._kind(population), self.network.dtype, uniform).address, context
 
     # Running ----------------------------------------------------------------------------------------------
 

@@ -10,8 +10,8 @@ import numpy as np
 from numba import cfunc, from_dtype, int32, int64, uint32
 
 from spikesim.jit import cache_for, hook
-from spikesim.lowlevel import OPERATION, at, context, load, store
-from spikesim.rng import fill_words, uniform
+from spikesim.lowlevel import OPERATION, at, context, load, load_looked_up, looked_up, put, store
+from spikesim.rng import fill_words, fill_words_of, uniform
 
 BLOCK, GROUP = 1024, 64  # neurons advanced together, and looked at together for spikes
 
@@ -19,7 +19,12 @@ BLOCK, GROUP = 1024, 64  # neurons advanced together, and looked at together for
 UpdateContext = namedtuple(
     "UpdateContext",
     "lo hi n state constants n_constants inputs input_rows row_bytes stride used refractory words stream key0 key1 "
-    "ring spike_ids row_size start counts n_threads thread emitted",
+    "listed counted ring spike_ids row_size start counts n_threads thread emitted",
+)
+SourceContext = namedtuple(
+    "SourceContext",
+    "lo hi n constants n_constants stale live n_live words stream key0 key1 listed ring spike_ids row_size start counts "
+    "n_threads thread emitted",
 )
 ReplayContext = namedtuple(
     "ReplayContext",
@@ -40,14 +45,14 @@ def update_op(model: Any, dtype: Any, uniform_constants: bool) -> Any:
 
     `uniform_constants`: all neurons share one column of constants, which then stay in registers.
     """
-    advance, spikes, reset = model.advance, model.spikes, model.reset
+    advance, spikes, reset, may_spike = model.advance, model.spikes, model.reset, model.may_spike
     State, Constants, Input = model.State, model.Constants, model.Input
     advances, spiking, resets = advance is not None, spikes is not None, reset is not None
-    refracts, random = model.refracts(), model.random
+    refracts, random, choosing = model.refracts(), model.random, model.random and may_spike is not None
     n_state, n_input, n_constant = len(model.state), len(model.receptors), len(Constants._fields)
     place = 0 if uniform_constants else 1
     kind = real(dtype)
-    for function in (advance, spikes, reset):
+    for function in (advance, spikes, reset, may_spike):
         if function is not None:
             hook(function)
     with cache_for(model) as cache:
@@ -61,7 +66,8 @@ def update_op(model: Any, dtype: Any, uniform_constants: bool) -> Any:
             inputs = at(g.inputs + (step % g.input_rows) * g.row_bytes, kind, n_input * g.stride + n)
             lo, count = g.lo, g.hi - g.lo
             refractory = at(g.refractory, int32, n)[lo : g.hi]
-            words = at(g.words, uint32, n)[lo : g.hi]
+            words, listed = at(g.words, uint32, n)[lo : g.hi], at(g.listed, int32, BLOCK + 1)
+            counted = at(g.counted, int32, BLOCK)
             c = load(Constants, constants, lo * place, g.n_constants)
             if random and spiking:
                 fill_words(words, lo, count, step, g.stream, g.key0, g.key1)
@@ -90,34 +96,100 @@ def update_op(model: Any, dtype: Any, uniform_constants: bool) -> Any:
                             row[i] = 0.0
                 if not spiking:
                     continue
-                for start in range(begin, begin + size, GROUP):
-                    end = min(start + GROUP, begin + size)
-                    if not random:  # one look tells that nobody in most groups has reached the threshold
-                        hits = False
-                        for i in range(end - start):
-                            if place:
-                                c = load(Constants, constants, lo + start + i, g.n_constants)
-                            hits |= spikes(load(State, state, lo + start + i, n), c, 0.5) > 0
-                        if not hits:
-                            continue
-                    for i in range(start, end):
+                found = 0  # neurons to look at
+                if choosing:
+                    for i in range(begin, begin + size):
                         if place:
                             c = load(Constants, constants, lo + i, g.n_constants)
-                        s = load(State, state, lo + i, n)
-                        fired = int64(spikes(s, c, uniform(words[i]) if random else 0.5))
-                        if fired > 0 and (not refracts or refractory[i] == 0):
-                            for _ in range(fired):
-                                ids[emitted] = lo + i
-                                emitted += 1
-                            if resets:
-                                store(state, lo + i, n, reset(s, c))
-                            if refracts:
-                                refractory[i] = int32(c.t_ref_steps) + int32(1)  # the step of the spike counts, too
+                        listed[found] = i
+                        found += may_spike(c, uniform(words[i]))
+                else:
+                    for start in range(begin, begin + size, GROUP):
+                        end, hits = min(start + GROUP, begin + size), random
+                        if not random:  # one look tells that nobody in most groups has reached the threshold
+                            for i in range(end - start):
+                                if place:
+                                    c = load(Constants, constants, lo + start + i, g.n_constants)
+                                hits |= spikes(load(State, state, lo + start + i, n), c, 0.5) > 0
+                        if hits:
+                            for i in range(start, end):
+                                listed[found + i - start] = i
+                            found += end - start
+                if choosing:  # in a loop of its own, for several at once
+                    for q in range(found):
+                        i = looked_up(listed, q)
+                        if place:
+                            c = load_looked_up(Constants, constants, lo + i, g.n_constants)
+                        s = load_looked_up(State, state, lo + i, n)
+                        put(counted, q, int32(spikes(s, c, uniform(looked_up(words, i)))))
+                for q in range(found):
+                    i = listed[q]
+                    if place:
+                        c = load(Constants, constants, lo + i, g.n_constants)
+                    s = load(State, state, lo + i, n)
+                    fired = int64(counted[q]) if choosing else int64(spikes(s, c, uniform(words[i]) if random else 0.5))
+                    if fired > 0 and (not refracts or refractory[i] == 0):
+                        for _ in range(fired):
+                            ids[emitted] = lo + i
+                            emitted += 1
+                        if resets:
+                            store(state, lo + i, n, reset(s, c))
+                        if refracts:
+                            refractory[i] = int32(c.t_ref_steps) + int32(1)  # the step of the spike counts, too
             if spiking:
                 at(g.counts, int32, g.ring * g.n_threads)[place_in_ring * g.n_threads + g.thread] = emitted - first
                 at(g.emitted, int64, 8 * g.n_threads)[8 * g.thread] += emitted - first
 
     return update
+
+
+@functools.cache
+def source_op(model: Any, dtype: Any, uniform_constants: bool) -> Any:
+    """List the spikes of random sources that keep no state, drawing numbers only for those that are not silent.
+
+    `live` (int32) names the groups of four, whose random words are made together, in which someone may spike; it is
+    made anew when `stale` says that the constants have changed.
+    """
+    spikes, may_spike, State, Constants = hook(model.spikes), hook(model.may_spike), model.State, model.Constants
+    n_constant, place, kind = len(Constants._fields), 0 if uniform_constants else 1, real(dtype)
+    with cache_for(model) as cache:
+
+        @cfunc(OPERATION, cache=cache, error_model="numpy")
+        def emit(address, step):
+            g = context(SourceContext, address)
+            constants, lo = at(g.constants, kind, n_constant * g.n_constants), g.lo
+            live, n_live = at(g.live, int32, g.n // 4 + 1), at(g.n_live, int64, 1)
+            words, listed = at(g.words, uint32, g.n), at(g.listed, int32, g.n + 1)
+            stale = at(g.stale, int64, g.n_threads)
+            if stale[g.thread] != 0:
+                stale[g.thread], n_live[0] = 0, 0
+                for block in range(lo // 4, (g.hi + 3) // 4):
+                    for i in range(4 * block, min(4 * block + 4, g.hi)):
+                        c = load(Constants, constants, i * place, g.n_constants)
+                        if may_spike(c, 1.0):
+                            live[n_live[0]] = block
+                            n_live[0] += 1
+                            break
+            blocks = live[: n_live[0]]
+            fill_words_of(words, blocks, step, g.stream, g.key0, g.key1)
+            row = step % g.ring
+            ids, found = at(g.spike_ids, int32, g.ring * g.row_size), 0
+            for q in range(len(blocks)):
+                for k in range(4):
+                    c = load(Constants, constants, (4 * blocks[q] + k) * place, g.n_constants)
+                    listed[found] = 4 * q + k
+                    found += may_spike(c, uniform(words[4 * q + k])) and 4 * blocks[q] + k < g.hi
+            emitted = first = row * g.row_size + g.start
+            for q in range(found):
+                i = 4 * blocks[listed[q] >> 2] + (listed[q] & 3)
+                c = load(Constants, constants, i * place, g.n_constants)
+                for _ in range(int64(spikes(State(), c, uniform(words[listed[q]])))):
+                    ids[emitted] = i
+                    emitted += 1
+            at(g.counts, int32, g.ring * g.n_threads)[row * g.n_threads + g.thread] = emitted - first
+            at(g.emitted, int64, 8 * g.n_threads)[8 * g.thread] += emitted - first
+
+    return emit
 
 
 @functools.cache
