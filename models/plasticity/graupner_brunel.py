@@ -102,6 +102,8 @@ class GraupnerBrunel(Rule):
         tau drho/dt = -wells rho (1 - rho) (1/2 - rho) + gamma_p (1 - rho) H(c - theta_p) - gamma_d rho H(c - theta_d)
                       + sigma sqrt(tau) sqrt(H(c - theta_p) + H(c - theta_d)) eta(t)
 
+    (Graupner & Brunel 2012, doi:10.1073/pnas.1109359109; wells = 1.)
+
     Protocols ask for the change that the paper's theory expects over the white noise eta (`expected`): of many
     synapses, a fraction beta of which is DOWN (rho = 0) before and the others UP (rho = 1), b times as strong. The
     wells pull too weakly to matter until the spikes are over, when each synapse falls into the nearer one.
