@@ -70,12 +70,13 @@ class Pairing(Protocol):
         return burst * self.burst_interval + within * period
 
     def run(self, rule: Rule) -> ProtocolResult:
-        """The weight change, and the weight's course for the plot."""
+        """The weight change, and the weight's course for the plot where it is walked."""
         result = super().run(rule)
         (point,) = result.points
         trains = point.condition.pre, point.condition.post
         result.scalars["weight_change"] = point.predicted
-        result.course = trajectory(rule, *trains, w0=self.start(rule), **self._delays())
+        if not self.by_theory(rule):
+            result.course = trajectory(rule, *trains, w0=self.start(rule), **self._delays())
         return result
 
     def _delays(self) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 from spikesim.errors import HookError, SpikesimError
 from spikesim.output import check_writable, make_folder, plain
 from spikesim.plasticity import Rule
-from spikesim.protocol import ProtocolResult
+from spikesim.protocol import PREDICTED_BY, ProtocolResult
 from spikesim.registry import discover
 
 SHOWS = ("window", "frequency", "triplets", "rates")
@@ -58,6 +58,11 @@ class Card:
         """Protocol -> E, of those with measurements."""
         return {name: r.error for name, r in self.results.items() if r.error is not None}
 
+    @property
+    def predicted_by(self) -> str:
+        """How its predictions were made, a key of `spikesim.protocol.PREDICTED_BY`: the same in all protocols."""
+        return next((result.predicted_by for result in self.results.values()), "walk")
+
     def equations(self) -> str:
         """The rule's own description."""
         return inspect.cleandoc(type(self.rule).__doc__ or "")
@@ -77,7 +82,7 @@ class Card:
         return tables
 
     def as_dict(self) -> dict[str, Any]:
-        """Everything, for JSON: `errors`, `cost`, the tables `window`, `frequency`, `triplets` and `rates`."""
+        """Everything, for JSON: `predicted_by`, `errors`, `cost`, tables `window`, `frequency`, `triplets`, `rates`."""
         return plain(
             {
                 "rule": self.name,
@@ -85,6 +90,7 @@ class Card:
                 "parameters": self.rule.values(),
                 "units": units(type(self.rule)),
                 "reference": self.rule.reference,
+                "predicted_by": self.predicted_by,
                 "errors": self.errors,
                 "refused": self.refused,
                 "scalars": {name: r.scalars for name, r in self.results.items() if r.scalars},
@@ -103,6 +109,7 @@ class Card:
             shown = "no measurements" if result.error is None else f"{number(result.error)} ({counted} points)"
             lines.append(f"{name.ljust(width)}  {shown}")
         lines += [f"{name.ljust(width)}  {why}" for name, why in self.refused.items()]
+        lines += ["", PREDICTED_BY[self.predicted_by]]
         if self.cost:
             lines += ["", cost_text(self.cost)]
         return "\n".join(lines)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from spikesim._version import __version__
+from spikesim.protocol import PREDICTED_BY
 
 if TYPE_CHECKING:
     from spikesim.card import Card
@@ -53,7 +54,8 @@ def page_of(card: Card) -> str:
         ),
         "<h2>Errors</h2>",
         table(["data set", "error E", "points"], list(_error_rows(card))),
-        '<p class="note">E is the mean of ((predicted − measured) / s.e.m.)² over the points that count.</p>',
+        '<p class="note">E is the mean of ((predicted − measured) / s.e.m.)² over the points that count. '
+        f"{html.escape(PREDICTED_BY[card.predicted_by])}</p>",
     ]
     parts += [f'<p class="note">{html.escape(f"{name}: {why}")}</p>' for name, why in card.refused.items()]
     if card.cost:

@@ -31,7 +31,13 @@ SECTIONS = {"published": PUBLISHED, "refitted": REFITTED}
 
 def about(table: dict[str, Any], kind: str) -> list[str]:
     """What is to be said of a section."""
-    return [SECTIONS[kind], *(_fitted_here(table) if kind == "published" else [])]
+    return [SECTIONS[kind], *_by_theory(table, kind), *(_fitted_here(table) if kind == "published" else [])]
+
+
+def _by_theory(table: dict[str, Any], kind: str) -> list[str]:
+    """Which rules are not walked."""
+    rules = [rule for rule in table.get("by_theory", ()) if rule in table[kind]]
+    return [f"By what its theory expects on average over its noise, not by a walk: {', '.join(rules)}."] * bool(rules)
 
 
 def _fitted_here(table: dict[str, Any]) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spikesim.card_figure import COLOURS, STYLE, panels
+from spikesim.protocol import PREDICTED_BY
 
 if TYPE_CHECKING:
     from spikesim.card import Card
@@ -127,6 +128,7 @@ def _table(ax: Any, card: Card, columns: int) -> None:
     notes = [
         "E is the mean of ((predicted - measured) / s.e.m.)². Circles: measured ± s.e.m.; lines and bars: the rule."
     ]
+    notes += [PREDICTED_BY[card.predicted_by]]
     notes += [f"{name}: {why}" for name, why in card.refused.items()]
     notes += [cost_text(card.cost)] if card.cost else []
     text = "\n".join(part for note in notes for part in textwrap.wrap(note, (48, 108, 170)[columns - 1]))

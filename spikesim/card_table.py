@@ -43,14 +43,17 @@ def compare(
 ) -> dict[str, Any]:
     """The table, fit for JSON.
 
-    `points` are those of each data set. `published` and, with `refit`, `refitted` have rule -> data set -> `error` and
-    the `preset`, or the `parameters`, that it belongs to; `fitted_here` are the data sets that a preset of ours was
-    fitted to. `not_walked` has rule -> why two spike trains are not enough for it, `not_refitted` rule -> why not. Of a
-    rule that is refitted, data sets for which it is not worth while are left out.
+    `points` are those of each data set, `by_theory` the rules that are not walked (`Rule.expected`). `published` and,
+    with `refit`, `refitted` have rule -> data set -> `error` and the `preset`, or the `parameters`, that it belongs to;
+    `fitted_here` are the data sets that a preset of ours was fitted to. `not_walked` has rule -> why two spike trains
+    are not enough for it, `not_refitted` rule -> why not. Of a rule that is refitted, data sets for which it is not
+    worth while are left out.
     """
     sets = data_sets()
     points = {name: len(Measurements({name: protocol}).rows) for name, protocol in sets.items()}
-    table: dict[str, Any] = {"data_sets": list(sets), "points": points, "seed": seed, "published": {}, "not_walked": {}}
+    by_theory = [name for name, kind in rules.items() if kind.expected is not None]
+    table: dict[str, Any] = {"data_sets": list(sets), "points": points, "seed": seed, "by_theory": by_theory}
+    table |= {"published": {}, "not_walked": {}}
     if refit:
         table |= {"refitted": {}, "not_refitted": {}}
     for name, kind in rules.items():

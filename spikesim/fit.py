@@ -123,7 +123,8 @@ class Fit:
 def free_parameters(rule: Rule, words: Sequence[str] | None = None) -> list[Free]:
     """The parameters to fit, of words like "tau_plus" or "tau_plus=5:50", which gives the box.
 
-    Without words: all numbers that the rule declares itself, but for those that the user gave it. A box that is not
+    Without words: all numbers that the rule declares itself, but for those that the user gave it or that the rule says
+    are left alone (`Rule.unfitted`). A box that is not
     given is that of the limits of the parameter, or else reaches from a tenth to ten times the published values, of
     amplitudes from 0 on.
 
@@ -133,7 +134,7 @@ def free_parameters(rule: Rule, words: Sequence[str] | None = None) -> list[Free
     own = [n for n in kind.numeric if n not in Rule.parameters and isinstance(getattr(kind, n), float)]
     own = [n for n in own if math.isfinite(getattr(rule, n))]
     if words is None:
-        found = [_free(rule, name, None) for name in own if name not in rule.given]
+        found = [_free(rule, name, None) for name in own if name not in rule.given and name not in rule.unfitted]
         if not found:
             raise SpikesimError(f"{kind.__name__}: no parameter is left to fit; name some with --free.")
         return found
@@ -215,7 +216,8 @@ def fit(
         at, *beside = residuals(np.vstack([x, x + np.diag(steps)]))
         return (np.array(beside) - at).T / steps
 
-    candidates, descents, most_steps = (CANDIDATES, DESCENTS, STEPS) if known(rule) else FEW
+    quick = known(rule) or rule.expected is not None
+    candidates, descents, most_steps = (CANDIDATES, DESCENTS, STEPS) if quick else FEW
     rng = np.random.default_rng(seed)
     begin = np.array([f.coordinate(getattr(rule, f.name)) for f in free])
     drawn = np.vstack([begin, rng.uniform(size=(candidates, len(free)))])

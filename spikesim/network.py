@@ -24,28 +24,23 @@ from typing import Any
 
 import numpy as np
 
-from spikesim.change_recorder import ChangeRecorder
 from spikesim.connecting import make_drive, make_projection
 from spikesim.constraints import check_constraints
 from spikesim.drive import Drive
-from spikesim.errors import RunError, SpikesimError, unknown
+from spikesim.errors import SpikesimError, unknown
 from spikesim.guard import MAX_RATE, RateGuard, WeightGuard
 from spikesim.hook_check import check_neuron_hooks
 from spikesim.memory import estimate
 from spikesim.neuron import Neuron
 from spikesim.plasticity import Rule
 from spikesim.population import Population, View
+from spikesim.progress import progress_bar
 from spikesim.projection import Projection
-from spikesim.record import (
-    RateRecorder,
-    Recorder,
-    SpikeRecorder,
-    StateRecorder,
-    WeightRecorder,
-    chosen_synapses,
-)
+from spikesim.record import Recorder
+from spikesim.recording import make_recorder
 from spikesim.rng import fresh_seed
 from spikesim.short_term import ShortTermRule
+from spikesim.streams import open_streams, save_spikes
 
 PRECISIONS = {"double": np.float64, "single": np.float32}
 LONGEST = 2**62  # steps
@@ -187,52 +182,10 @@ class Network:
         synapses, sample
             of a projection, the numbers of the synapses to record, or how many to choose at random; default all.
         """
-        recorder = self._recorder(what, variable, every, None if to is None else str(to), synapses, sample)
+        recorder = make_recorder(self, what, variable, every, None if to is None else str(to), synapses, sample)
         self.recorders.append(recorder)
         self.changed()
         return recorder
-
-    def _recorder(
-        self, what: Any, variable: str, every: Any, to: str | None, synapses: Any, sample: int | None
-    ) -> Recorder:
-        if isinstance(what, Projection) and what.network is self:
-            if variable != "weights":
-                raise unknown(f"projection {what!r}", "recordable variable", variable, ["weights"])
-            chosen = chosen_synapses(what, synapses, sample)
-            if every is None and chosen is None:
-                raise SpikesimError(
-                    'Network.record: weights need every=, the ms between two snapshots, or every="change".'
-                )
-            if every is None or isinstance(every, str) and every == "change":
-                return ChangeRecorder(what, chosen, to)
-            return WeightRecorder(what, self.whole_steps(every, "every"), self.step, chosen, to)
-        if to is not None and variable != "spikes":
-            raise SpikesimError(f"Network.record: only spikes and weights are streamed to a file, not {variable!r}.")
-        if synapses is not None or sample is not None:
-            raise SpikesimError("Network.record: synapses and sample are for the weights of a projection.")
-        if not isinstance(what, View) or what.population.network is not self:
-            raise SpikesimError(
-                f"Network.record takes a population, a view or a projection of this network, not {what!r}."
-            )
-        if variable == "spikes":
-            self._can_spike(what)
-            return SpikeRecorder(what, to)
-        if variable == "rate":
-            self._can_spike(what)
-            return RateRecorder(what, self.whole_steps(1.0 if every is None else every, "every"), self.step)
-        known = list(what.population.model.state)
-        if variable not in known:
-            raise unknown(
-                f"population {what.population.name!r}",
-                "recordable variable",
-                variable,
-                [*known, "spikes", "rate"],
-            )
-        return StateRecorder(what, variable, self.whole_steps(self.dt if every is None else every, "every"), self.step)
-
-    def _can_spike(self, view: View) -> None:
-        if view.population.model.graded:
-            raise SpikesimError(f"population {view.population.name!r} emits a current and no spikes.")
 
     def whole_steps(self, duration: float, what: str) -> int:
         """`duration` (ms) in whole steps; raises SpikesimError when it is not a positive multiple of dt."""
@@ -265,7 +218,7 @@ class Network:
 
         if self._engine is None:
             estimate(self).check(repr(self))
-        self._open_writers()  # before anything compiles: a path that cannot be written is told at once
+        open_streams(self, self._writers)  # before anything compiles: a path that cannot be written is told at once
         if self._engine is not None:
             self._engine.close()
         self._engine = ClockEngine(self)
@@ -281,7 +234,7 @@ class Network:
         steps = self.whole_steps(duration, "run: duration")
         self.prepare()
         began, last = time.perf_counter(), self.step + steps
-        with self._stoppable() as stopped, _bar(steps, self.dt, progress) as bar:
+        with self._stoppable() as stopped, progress_bar(steps, self.dt, progress) as bar:
             pace = 1000
             while self.step < last and not stopped:
                 limit = min(
@@ -413,57 +366,9 @@ class Network:
 
     # Files ------------------------------------------------------------------------------------------------
 
-    def _provenance(self) -> dict[str, Any]:
-        from spikesim.jit import source_digest
-
-        return {"parameters": {**self.description, "threads": self.threads, "precision": self.precision},
-                "source_digest": source_digest()}  # fmt: skip
-
-    def _open_writers(self) -> None:
-        """Open the files that recorders stream to, each with all that goes there."""
-        streams: dict[str, list[Any]] = {}
-        for recorder in self.recorders:
-            if isinstance(recorder, (SpikeRecorder, WeightRecorder, ChangeRecorder)) and recorder.to is not None:
-                streams.setdefault(recorder.to, []).append(recorder)
-        for path, recorders in streams.items():
-            spikes = [r.population.name for r in recorders if isinstance(r, SpikeRecorder)]
-            if len(set(spikes)) < len(spikes):
-                raise SpikesimError(f"{path}: one population has two spike recorders for this file; keep one of them.")
-            if 0 < len(spikes) < len(recorders):
-                raise SpikesimError(f"{path}: spikes and weights are streamed to different files; give two names.")
-            if path not in self._writers:
-                self._writers[path] = self._writer(path, recorders)
-            elif any(r.writer is None for r in recorders):
-                raise RunError(f"{path} is being written already; record all that goes there before the first run.")
-            for recorder in recorders:
-                recorder.writer = self._writers[path]
-
-    def _writer(self, path: str, recorders: list[Any]) -> Any:
-        """The file at `path`, opened for these recorders."""
-        from spikesim.spike_writer import SpikeWriter
-        from spikesim.weight_writer import WeightWriter
-
-        if not isinstance(recorders[0], SpikeRecorder):
-            return WeightWriter(path, recorders, self.dt, self.seed, self._provenance())
-        sizes = {r.population.name: r.population.n for r in recorders}
-        return SpikeWriter(path, sizes, self.dt, self.seed, self._provenance())
-
     def save_spikes(self, path: Any) -> None:
         """Write all spikes recorded in memory to a SONATA file."""
-        from spikesim.spike_writer import SpikeWriter
-
-        held = [r for r in self.recorders if isinstance(r, SpikeRecorder) and r.to is None]
-        if not held:
-            raise SpikesimError(
-                'Network.save_spikes: no spikes are recorded in memory; call record(..., "spikes") first.'
-            )
-        sizes = {r.population.name: r.population.n for r in held}
-        if len(sizes) < len(held):
-            raise SpikesimError("Network.save_spikes: one population has two spike recorders; keep one of them.")
-        with SpikeWriter(path, sizes, self.dt, self.seed, self._provenance()) as writer:
-            for recorder in held:
-                writer.append(recorder.population.name, recorder.steps, recorder.ids)
-            writer.flush(self.time)
+        save_spikes(self, str(path))
 
     def close(self, completed: bool = True) -> None:
         """Finish the files that recorders stream to, and let the worker threads go."""
@@ -483,15 +388,3 @@ class Network:
         synapses = sum(p.expected for p in self.projections)
         return (f"<Network of {sum(p.n for p in self.populations)} neurons, {synapses:.0f} synapses, "
                 f"dt={self.dt:g} ms, seed={self.seed}, t={self.time:g} ms>")  # fmt: skip
-
-
-@contextlib.contextmanager
-def _bar(steps: int, dt: float, shown: bool) -> Iterator[Any]:
-    if not shown or not sys.stderr.isatty():
-        yield lambda done: None
-        return
-    from tqdm import tqdm
-
-    layout = "{percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} ms [{elapsed}<{remaining}]"
-    with tqdm(total=steps * dt, bar_format=layout, file=sys.stderr) as bar:
-        yield lambda done: bar.update(done * dt)

@@ -154,6 +154,12 @@ class Rule(Parameters):
     `drift` is dw/dt per ms; `signals` are what hooks read of the postsynaptic neuron at every step, as fields
     of `post` (see `spikesim.signals`), and `cell` is the neuron that stands for it in protocols.
 
+    `expected(self, pre, post)`, of a rule with noise of its own: the change, as a fraction of the weight before, that
+    its theory expects of two spike trains (lists of ms, sorted, as they reach the synapse) on average over that noise,
+    which the hooks leave out. Protocols then judge the rule by it, and so do cards, tables, sweeps and fits; a protocol
+    that is given a weight `w0` walks one synapse from there.
+
+    `unfitted` names parameters that `spikesim fit` leaves alone unless told.
     `fitted_here` tells of presets that are not published but ours: preset -> the protocols to whose data it was fitted.
     """
 
@@ -178,6 +184,8 @@ class Rule(Parameters):
     w_start: ClassVar[float] = 1.0  # the weight that protocols start from unless told
     signals: ClassVar[Mapping[str, Signal | LowPass]] = {}
     cell: ClassVar[Any] = None
+    expected: ClassVar[Any] = None
+    unfitted: ClassVar[tuple[str, ...]] = ()
     fitted_here: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     on_pre: ClassVar[Any] = None
     on_post: ClassVar[Any] = None

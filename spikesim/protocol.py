@@ -12,8 +12,8 @@ A protocol is a class with parameters and one method that lists its conditions, 
                 pre = [1000.0 * k for k in range(self.pairs)]
                 yield Condition(f"{delta_t:+g} ms", {"delta_t": delta_t}, pre, [t + delta_t for t in pre])
 
-`run(rule)` walks every condition exactly (`spikesim.timeline`, `spikesim.side_by_side`) and sets prediction beside
-measurement.
+`run(rule)` walks every condition exactly (`spikesim.timeline`, `spikesim.side_by_side`), or asks the rule's own theory
+(`Rule.expected`), and sets prediction beside measurement.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from typing import Any, ClassVar
 from spikesim.errors import SpikesimError
 from spikesim.parameters import Parameters
 from spikesim.plasticity import Rule
-from spikesim.timeline import start_weight, weight_change
+from spikesim.timeline import expected_change, start_weight, weight_change
 
 #: Protocol variable -> its name and unit in tables and on axes.
 LABELS = {
@@ -41,6 +41,12 @@ LABELS = {
     "pre_rate": "presynaptic rate (Hz)",
     "post_rate": "postsynaptic rate (Hz)",
     "closed_form": "closed form",
+}
+
+#: How a prediction is made -> what to say of it.
+PREDICTED_BY = {
+    "walk": "Predictions are walks of one synapse through the spike trains.",
+    "theory": "Predictions are what the rule's theory expects on average over its noise.",
 }
 
 #: Column -> how `ProtocolResult.to_text` prints it.
@@ -92,7 +98,7 @@ class Protocol(Parameters):
     variable, it is drawn there as a map, too.
     """
 
-    w0: float = 0.0  # weight before, in units of the weights; 0 for the rule's own start
+    w0: float = 0.0  # weight before, in units of the weights, from where to walk; 0 for what the rule says
 
     limits = {"w0": (">= 0",)}
 
@@ -124,10 +130,17 @@ class Protocol(Parameters):
             raise SpikesimError(f"{type(self).__name__}: a relative change needs a weight w0 > 0 to start from.")
         return start
 
+    def by_theory(self, rule: Rule) -> bool:
+        """Whether the rule is judged by the change that it expects over its noise (`Rule.expected`), not by a walk."""
+        return rule.expected is not None and not self.w0
+
     def induce(self, rule: Rule, condition: Condition) -> float:
         """The weight change under one condition, as a fraction of the weight before."""
-        start = self.start(rule)
         delays: Any = {"axonal_delay": condition.axonal_delay, "dendritic_delay": condition.dendritic_delay}
+        if self.by_theory(rule):
+            changes = [expected_change(rule, pre, post, **delays) for pre, post in condition.trains()]
+            return math.fsum(changes) / len(changes)
+        start = self.start(rule)
         changes = [weight_change(rule, pre, post, w0=start, **delays) for pre, post in condition.trains()]
         return math.fsum(changes) / len(changes) / start
 
@@ -186,6 +199,11 @@ class ProtocolResult:
             return None
         return math.fsum(((r["predicted"] - r["measured"]) / r["sem"]) ** 2 for r in rows) / len(rows)
 
+    @property
+    def predicted_by(self) -> str:
+        """How the predictions were made, a key of `PREDICTED_BY`."""
+        return "theory" if self.protocol.by_theory(self.rule) else "walk"
+
     def rows(self) -> list[dict[str, Any]]:
         """The table: one dict per point, all with the same keys; None where a row has no such value."""
         names = dict.fromkeys(name for p in self.points for name in p.condition.variables)
@@ -211,6 +229,7 @@ class ProtocolResult:
             "preset": self.rule.preset,
             "parameters": {"protocol": _plain(self.protocol.values()), "rule": _plain(self.rule.values())},
             "reference": {"protocol": self.protocol.reference, "rule": self.rule.reference},
+            "predicted_by": self.predicted_by,
             "points": [_plain(row) for row in self.rows()],
             "error": self.error,
             **_plain(self.scalars),
@@ -230,7 +249,8 @@ class ProtocolResult:
             first, *others = zip(line, widths, strict=True)
             aligned = [first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)]
             lines.append("  ".join(aligned).rstrip())
-        lines += ["", "Changes are fractions of the weight before."]
+        by_theory = f" {PREDICTED_BY['theory']}" if self.predicted_by == "theory" else ""
+        lines += ["", f"Changes are fractions of the weight before.{by_theory}"]
         if self.error is not None:
             count = sum(p.counted for p in self.points)
             lines.append(f"error E = {self.error:.4g} (mean squared deviation in s.e.m. over {count} points)")

@@ -30,8 +30,8 @@ from spikesim.timeline import TOGETHER, trajectory
 
 #: What a rule may set without this walk having to know what it means, or what it knows.
 KNOWN = frozenset(
-    "traces on_pre on_post pairings reference w_start presets fitted_here aliases limits choices parameters numeric "
-    "Params Pre Post w_min w_max w_ref bounds pairing hook_params trace_specs side".split()
+    "traces on_pre on_post pairings reference w_start presets fitted_here unfitted aliases limits choices parameters "
+    "numeric Params Pre Post w_min w_max w_ref bounds pairing hook_params trace_specs side".split()
 )
 KNOWN_OF_TRACES = frozenset("name side taus keep reset_by_other".split())
 #: Synapses walked at a time: their numbers stay in the cache.

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from spikesim.closed_form import coefficients, integral
-from spikesim.errors import SpikesimError, unknown
+from spikesim.errors import HookError, SpikesimError, unknown
 from spikesim.hook_check import ask, check_rule_hooks
 from spikesim.plasticity import BOUNDS, Rule
 
@@ -126,6 +126,31 @@ def trajectory(
         times.append(now + silence)
         weights.append(synapse.w * rule.w_ref)
     return np.array(times), np.array(weights)
+
+
+def expected_change(
+    rule: Rule,
+    pre_times: Iterable[float],
+    post_times: Iterable[float],
+    *,
+    axonal_delay: float = 0.0,
+    dendritic_delay: float = 0.0,
+) -> float:
+    """What the rule's `expected` says of two spike trains (ms, in any order): a fraction of the weight before.
+
+    Raises HookError where it fails or says no number, SpikesimError for trains that `trajectory` refuses.
+    """
+    pre = _train("presynaptic", pre_times, axonal_delay)
+    post = _train("postsynaptic", post_times, dendritic_delay)
+    try:
+        change = float(rule.expected(pre, post))
+    except SpikesimError:
+        raise
+    except Exception as error:
+        raise HookError(f"{type(rule).__name__}: expected raises {type(error).__name__}: {error}.") from error
+    if not math.isfinite(change):
+        raise HookError(f"{type(rule).__name__}: expected must return a finite number, not {change}.")
+    return change
 
 
 def start_weight(rule: Rule) -> float:

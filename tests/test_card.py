@@ -1,6 +1,7 @@
 """Cards of rules, and the table that compares them."""
 
 import base64
+import html
 import json
 import math
 import re
@@ -17,9 +18,11 @@ from spikesim.card_table import compare, counts, data_sets, least, rules_named
 from spikesim.errors import SpikesimError
 from spikesim.event_cost import event_cost
 from spikesim.models.plasticity.convallis import Convallis
+from spikesim.models.plasticity.graupner_brunel import GraupnerBrunel
 from spikesim.models.plasticity.pair_stdp import PairSTDP
 from spikesim.models.plasticity.plateau import PlateauRule
 from spikesim.models.plasticity.triplet_stdp import TripletSTDP
+from spikesim.protocol import PREDICTED_BY
 from spikesim.protocols.bi_poo_1998 import BiPoo1998
 from spikesim.protocols.sjostrom_2001 import Sjostrom2001
 from spikesim.registry import discover
@@ -57,9 +60,9 @@ def test_what_is_told(card):
 
 
 def test_page_has_everything_in_it(card, tmp_path):
-    html, png = write_card(card, tmp_path / "new")
+    page, png = write_card(card, tmp_path / "new")
     assert png.read_bytes().startswith(PNG)
-    text = html.read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
     pictures = re.findall(r'src="data:image/svg\+xml;base64,([^"]+)"', text)
     assert len(pictures) >= 10
     assert all(b"<svg" in base64.b64decode(picture) for picture in pictures)
@@ -306,3 +309,26 @@ def test_cards_of_several_rules(tmp_path, monkeypatch):
     assert index.count("Cost of an event: ") == 1
     assert "Run it in a Network" in index
     assert "PlateauRule" in text
+
+
+def test_a_card_says_by_which_it_judges(card, tmp_path):
+    """A rule whose theory speaks for it, and one that is walked."""
+    result = BiPoo1998(delta_t_step=0.0, pairs=10).run(GraupnerBrunel())
+    by_theory = Card(GraupnerBrunel(), {"bi_poo_1998": result})
+    for each, by in ((card, "walk"), (by_theory, "theory")):
+        assert each.as_dict()["predicted_by"] == by
+        said = PREDICTED_BY[by]
+        assert said in each.to_text()
+        page, _ = write_card(each, tmp_path)
+        assert html.escape(said) in page.read_text(encoding="utf-8")
+
+
+def test_the_table_says_who_is_judged_by_theory(monkeypatch):
+    monkeypatch.setattr("spikesim.card_table.data_sets", lambda: {"bi_poo_1998": BiPoo1998(delta_t_step=0.0, pairs=2)})
+    found = compare(rules_named("GraupnerBrunel,PairSTDP"))
+    assert found["by_theory"] == ["GraupnerBrunel"]
+    assert "not by a walk: GraupnerBrunel." in markdown(found)
+    assert "not by a walk" not in markdown(compare(rules_named("PairSTDP")))
+    result = BiPoo1998(delta_t_step=0.0, pairs=2).run(GraupnerBrunel(preset="dp"))
+    assert GraupnerBrunel.presets.keys() >= {found["published"]["GraupnerBrunel"]["bi_poo_1998"]["preset"]}
+    assert found["published"]["GraupnerBrunel"]["bi_poo_1998"]["error"] <= result.error + 1e-9

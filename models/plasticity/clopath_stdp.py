@@ -12,8 +12,9 @@ class ClopathSTDP(Rule):
 
     X is the train of presynaptic spikes, and x its low-pass with tau_x, which a spike makes jump by 1/tau_x. u is the
     postsynaptic potential (mV); u_minus and u_plus are its low-passes with tau_minus and tau_plus, read `delay` ms
-    earlier so that a spike does not see itself in them. (Clopath et al. 2010, eqs. 1 to 3; the delay is in the authors'
-    program, 3 ms for a spike of 2 ms.) a_ltd is in 1/mV, a_ltp in ms/mV^2 per ms, both as fractions of w_ref.
+    earlier so that a spike does not see itself in them. (Clopath et al. 2010, doi:10.1038/nn.2479, eqs. 1 to 3; the
+    delay is in the authors' program, 3 ms for a spike of 2 ms.) a_ltd is in 1/mV, a_ltp in ms/mV^2 per ms, both as
+    fractions of w_ref.
 
     Homeostasis: with `homeostasis` = 1 the amplitude of depression is a_ltd u2_mean/u2_ref, where u2_mean is the
     low-pass of ([u - theta_minus]+)^2 with tau_mean, theta_minus being the resting potential; 0, the default, leaves

@@ -12,10 +12,10 @@ class DopamineSTDP(Rule):
         dn/dt = -n/tau_n,   event "reward": dn = reward / tau_n
         dw/dt = c (n - b)
 
-    (Izhikevich 2007, in the units of Potjans, Morrison & Diesmann 2010, doi:10.3389/fncom.2010.00141.)
-    x and y are traces of the spikes (tau_plus, tau_minus), n is the dopamine concentration and b its level without
-    effect. The area under n after a reward is `reward`, so that a lasting c = 1 would change the weight by as many
-    w_ref. The integral of c (n - b) between spikes is taken in closed form.
+    (Izhikevich 2007, doi:10.1093/cercor/bhl152, in the units of Potjans, Morrison & Diesmann 2010,
+    doi:10.3389/fncom.2010.00141.) x and y are traces of the spikes (tau_plus, tau_minus), n is the dopamine
+    concentration and b its level without effect. The area under n after a reward is `reward`, so that a lasting c = 1
+    would change the weight by as many w_ref. The integral of c (n - b) between spikes is taken in closed form.
 
     `net.trigger("reward")` rewards all synapses with this rule; each keeps its own c and n.
 

@@ -10,10 +10,10 @@ class FroemkeDanSTDP(Rule):
 
         eps_k = 1 - exp(-(t_k - t_(k-1)) / tau_s),
 
-    1 for the first spike, with tau_s = tau_pre or tau_post (ms). A pair of spikes changes the weight by
-    eps_pre eps_post F(dt), F = a_plus exp(-dt/tau_plus) for dt = t_post - t_pre > 0 and -a_minus exp(dt/tau_minus) for
-    dt < 0; all pairs count. With x, y traces that a spike increases by its efficacy, and e_pre, e_post traces of the
-    last spike only, eps = 1 - e:
+    1 for the first spike, with tau_s = tau_pre or tau_post (ms; Froemke & Dan 2002, doi:10.1038/416433a). A pair of
+    spikes changes the weight by eps_pre eps_post F(dt), F = a_plus exp(-dt/tau_plus) for dt = t_post - t_pre > 0 and
+    -a_minus exp(dt/tau_minus) for dt < 0; all pairs count. With x, y traces that a spike increases by its efficacy, and
+    e_pre, e_post traces of the last spike only, eps = 1 - e:
 
         pre spike:   dw = -a_minus eps_pre  y
         post spike:  dw = +a_plus  eps_post x

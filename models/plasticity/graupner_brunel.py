@@ -3,6 +3,8 @@
 import math
 from collections import namedtuple
 
+import numpy as np
+
 from spikesim.jit import hook
 from spikesim.plasticity import Local, Rule
 
@@ -80,16 +82,36 @@ def driven(rho, t, gamma_p, gamma_d, p):
     return in_wells(rho, 0.5 * t, p)
 
 
+def held(rate, noise, t, tau):
+    """What is left of rho after t ms of tau drho/dt = -rate rho, and the variance that noise, a square, adds to it."""
+    left = np.exp(-rate * t / tau)
+    return left, noise * (t / tau if rate == 0.0 else (1.0 - left**2) / (2.0 * rate))
+
+
+def above_unstable(mean, variance):
+    """The probability that a Gaussian rho is above the unstable point, from where it falls into the UP state."""
+    if variance <= 0.0:
+        return 0.5 * (1.0 + math.copysign(1.0, mean - UNSTABLE)) if mean != UNSTABLE else 0.5
+    return 0.5 * math.erfc((UNSTABLE - mean) / math.sqrt(2.0 * variance))
+
+
 class GraupnerBrunel(Rule):
     """Calcium that is above a threshold moves the synapse: rho up above theta_p, and down above theta_d.
 
         dc/dt = -c/tau_Ca + C_pre sum delta(t - t_pre - D) + C_post sum delta(t - t_post)
         tau drho/dt = -wells rho (1 - rho) (1/2 - rho) + gamma_p (1 - rho) H(c - theta_p) - gamma_d rho H(c - theta_d)
+                      + sigma sqrt(tau) sqrt(H(c - theta_p) + H(c - theta_d)) eta(t)
 
-    (Graupner & Brunel 2012, without the noise, whose mean effect `predict` tells.) The weight goes from w_min, the
-    DOWN state (rho = 0), to w_max, the UP state (rho = 1), so these must be finite. rho is walked in closed form from
-    threshold to threshold; while calcium is above one, the pull of the wells (`wells` = 0 leaves it out), which is a
-    thousand times weaker there, is taken half before and half after the rest.
+    (Graupner & Brunel 2012, doi:10.1073/pnas.1109359109; wells = 1.)
+
+    Protocols ask for the change that the paper's theory expects over the white noise eta (`expected`): of many
+    synapses, a fraction beta of which is DOWN (rho = 0) before and the others UP (rho = 1), b times as strong. The
+    wells pull too weakly to matter until the spikes are over, when each synapse falls into the nearer one.
+
+    In a network, and in a protocol that is given a w0, there is no noise: the weight goes from w_min, the DOWN state,
+    to w_max, the UP state, so these must be finite. rho is walked in closed form from threshold to threshold; while
+    calcium is above one, the pull of the wells (`wells` = 0 leaves it out), which is a thousand times weaker there, is
+    taken half before and half after the rest.
 
     A presynaptic spike acts D ms later than it reaches the synapse, in a network on the nearest step.
 
@@ -104,12 +126,12 @@ class GraupnerBrunel(Rule):
     theta_p: float = 1.3
     gamma_d: float = 200.0
     gamma_p: float = 321.808
-    sigma: float = 2.8284  # noise, for `predict`
+    sigma: float = 2.8284  # noise, for `expected`
     tau: float = 150e3  # ms
     D: float = 13.7  # ms
-    beta: float = 0.5  # fraction of synapses that are DOWN before, for `predict`
-    b: float = 5.0  # strength UP over strength DOWN, for `predict`
-    wells: float = 1.0  # depth of the two wells, as a fraction of the paper's
+    beta: float = 0.5  # fraction of synapses that are DOWN before, for `expected`
+    b: float = 5.0  # strength UP over strength DOWN, for `expected`
+    wells: float = 1.0  # depth of the two wells, as a fraction of the paper's; `expected` asks whether there are any
 
     synapse = {"c": Local(tau="tau_Ca")}
     pre_lag = "D"
@@ -118,12 +140,19 @@ class GraupnerBrunel(Rule):
         **Rule.limits,
         "w_min": ("> -inf",),
         "w_max": ("< inf",),
+        "tau_Ca": ("> 0",),
         "theta_d": ("> 0",),
         "theta_p": ("> 0",),
+        "gamma_d": (">= 0",),
+        "gamma_p": (">= 0",),
+        "sigma": (">= 0",),
+        "tau": ("> 0",),
         "D": (">= 0",),
         "beta": (">= 0", "<= 1"),
+        "b": ("> 0",),
         "wells": (">= 0",),
     }
+    unfitted = ("wells",)
     presets = SETS
     w_start = 0.5
 
@@ -172,17 +201,54 @@ class GraupnerBrunel(Rule):
         """
         alpha_d, alpha_p = (self.fraction_above(theta, pre, post, period) for theta in (self.theta_d, self.theta_p))
         rate_d, rate_p = self.gamma_d * alpha_d, self.gamma_p * alpha_p
-        total, beta, b = rate_p + rate_d, self.beta, self.b
+        total = rate_p + rate_d
         if total == 0.0:  # nothing moves
             return Prediction(alpha_d, alpha_p, math.nan, 0.0, 0.0, 1.0)
-        rho_mean, variance = rate_p / total, self.sigma**2 * (alpha_p + alpha_d) / total
-        left = math.exp(-repetitions * period * total / self.tau)  # what is left of the beginning
+        rho_mean = rate_p / total
+        left, variance = held(total, self.sigma**2 * (alpha_p + alpha_d), repetitions * period, self.tau)
+        up = above_unstable(rho_mean * (1.0 - left), variance)
+        down = 1.0 - above_unstable(rho_mean * (1.0 - left) + left, variance)
+        return Prediction(alpha_d, alpha_p, rho_mean, up, down, self.strength(up, down))
 
-        def above(rho):
-            """The probability of ending above the unstable point from rho."""
-            distance = UNSTABLE - rho_mean + (rho_mean - rho) * left
-            return 0.5 * (1.0 - math.erf(distance / math.sqrt(variance * (1.0 - left**2))))
+    def strength(self, up, down):
+        """Mean strength after over before, of synapses that went up from DOWN, and down from UP, in such fractions."""
+        beta, b = self.beta, self.b
+        after = beta * (1.0 - up + b * up) + (1.0 - beta) * (down + b * (1.0 - down))
+        return after / (beta + (1.0 - beta) * b)
 
-        up, down = above(0.0), 1.0 - above(1.0)
-        after = beta * (1.0 - up) + (1.0 - beta) * down + b * (beta * up + (1.0 - beta) * (1.0 - down))
-        return Prediction(alpha_d, alpha_p, rho_mean, up, down, after / (beta + (1.0 - beta) * b))
+    def moments(self, pre, post):
+        """(drift, left, variance): after all that the spikes `pre` and `post` (ms) set off, a rho that was rho_0 before
+        is Gaussian with the mean drift + left rho_0 and this variance; wells left out."""
+        times = np.concatenate((np.asarray(pre, float) + self.D, np.asarray(post, float)))
+        order = np.argsort(times, kind="stable")
+        sizes = np.repeat((self.C_pre, self.C_post), (len(pre), len(post)))[order]
+        elapsed = np.diff(times[order], append=math.inf)
+        c, peaks = 0.0, []
+        for size, kept in zip(sizes.tolist(), np.exp(-elapsed / self.tau_Ca).tolist(), strict=True):
+            peaks.append(c + size)
+            c = peaks[-1] * kept
+        above_p, above_d = (
+            np.minimum(self.tau_Ca * np.log(np.maximum(peaks, theta) / theta), elapsed)
+            for theta in (self.theta_p, self.theta_d)
+        )
+        both, up, down, noise = np.minimum(above_p, above_d), self.gamma_p, self.gamma_d, self.sigma**2
+        # After a spike calcium is above both thresholds and then above one: pull up, pull down, noise, for how long.
+        stretches = (up, down, 2 * noise, both), (up, 0.0, noise, above_p - both), (0.0, down, noise, above_d - both)
+        goal = np.array([up / (up + down) if up else 0.0 for up, down, _, _ in stretches])
+        kept, added = np.array([held(up + down, noise, t, self.tau) for up, down, noise, t in stretches]).swapaxes(0, 1)
+        gained = (goal[:, None] * (1.0 - kept)).T.ravel()  # in the order of time
+        kept, added = kept.T.ravel(), added.T.ravel()
+        left, *later = np.cumprod(np.append(1.0, kept[::-1]))[::-1]  # what is left of rho_0, and of what a stretch adds
+        return float(gained @ later), float(left), float(added @ np.square(later))
+
+    def expected(self, pre, post):
+        """The change of the mean strength after any spikes `pre` and `post` (ms), as a fraction of that before.
+
+        What `predict` says of repeated spikes, but with calcium and rho followed from threshold to threshold, where
+        `predict` has them averaged over a period. Without wells rho stays where it is, and the mean strength with it.
+        """
+        drift, left, variance = self.moments(pre, post)
+        if self.wells == 0.0:
+            return self.strength(drift, 1.0 - drift - left) - 1.0
+        up, down = above_unstable(drift, variance), 1.0 - above_unstable(drift + left, variance)
+        return self.strength(up, down) - 1.0

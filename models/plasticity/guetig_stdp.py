@@ -11,10 +11,13 @@ class GuetigSTDP(Rule):
         post spike:  dw / w_max = +lambda       (1 - w/w_max)^mu x
         pre spike:   dw / w_max = -lambda alpha     (w/w_max)^mu y
 
-    (Guetig et al. 2003, eqs. 1 and 2.) `lambda_`, also given as `lambda`, is the learning rate: the step as a
-    fraction of w_max, hence the same whatever w_ref. `alpha` is the ratio of depression to potentiation. With
-    tau_plus = tau_minus and uncorrelated spikes weights settle at w_max / (1 + alpha^(1/mu)). This is NEST's
-    `stdp_synapse` with mu_plus = mu_minus = mu. The paper scans mu from 0 to 1; 0.02 is our choice.
+    (Guetig et al. 2003, doi:10.1523/JNEUROSCI.23-09-03697.2003, eqs. 1 and 2.) `lambda_`, also given as `lambda`, is
+    the learning rate: the step as a fraction of w_max, hence the same whatever w_ref. `alpha` is the ratio of
+    depression to potentiation. With tau_plus = tau_minus and uncorrelated spikes weights settle at
+    w_max / (1 + alpha^(1/mu)). This is NEST's `stdp_synapse` with mu_plus = mu_minus = mu.
+
+    `guetig_2003` (the defaults) holds the rate, the ratio and the time constants of the paper, as they are usually
+    quoted; they were not checked against it. It scans mu from 0 to 1; 0.02 is our choice.
     """
 
     tau_plus: float = 20.0  # ms
@@ -26,6 +29,7 @@ class GuetigSTDP(Rule):
     traces = {"x": Trace("pre", tau="tau_plus"), "y": Trace("post", tau="tau_minus")}
     pairings = PAIRINGS
     reference = "doi:10.1523/JNEUROSCI.23-09-03697.2003"
+    presets = {"guetig_2003": {"tau_plus": 20.0, "tau_minus": 20.0, "lambda_": 0.005, "alpha": 1.05}}
     limits = {
         **Rule.limits,
         "w_max": ("> 0", "< inf"),

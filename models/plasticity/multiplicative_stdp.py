@@ -11,10 +11,11 @@ class MultiplicativeSTDP(Rule):
         post spike:  dw = +lambda       (w_max - w) x
         pre spike:   dw = -lambda alpha  w          y
 
-    `lambda_`, also given as `lambda`, is the learning rate: the step as a fraction of w_max, hence the same
-    whatever w_ref. `alpha` is the ratio of depression to potentiation. With w_min = 0 and uncorrelated spikes
-    weights settle at w_max tau_plus / (tau_plus + alpha tau_minus). This is NEST's `stdp_synapse` with
-    mu_plus = mu_minus = 1; the default rates are ours.
+    (Rubin, Lee & Sompolinsky 2001, doi:10.1103/PhysRevLett.86.364.) `lambda_`, also given as `lambda`, is the learning
+    rate: the step as a fraction of w_max, hence the same whatever w_ref. `alpha` is the ratio of depression to
+    potentiation. With w_min = 0 and uncorrelated spikes weights settle at
+    w_max tau_plus / (tau_plus + alpha tau_minus). This is NEST's `stdp_synapse` with mu_plus = mu_minus = 1, whose own
+    values are the preset `nest`; the default rates are ours.
     """
 
     tau_plus: float = 20.0  # ms
@@ -25,6 +26,7 @@ class MultiplicativeSTDP(Rule):
     traces = {"x": Trace("pre", tau="tau_plus"), "y": Trace("post", tau="tau_minus")}
     pairings = PAIRINGS
     reference = "doi:10.1103/PhysRevLett.86.364"
+    presets = {"nest": {"tau_plus": 20.0, "tau_minus": 20.0, "lambda_": 0.01, "alpha": 1.0}}
     limits = {**Rule.limits, "w_max": ("> 0", "< inf"), "lambda_": (">= 0",), "alpha": (">= 0",)}
     aliases = {"lambda": ("lambda_", 1.0), "Wmax": ("w_max", 1.0)}
     w_start = 0.5

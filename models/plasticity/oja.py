@@ -6,9 +6,9 @@ from spikesim.plasticity import Rule, Trace
 class OjaRule(Rule):
     """Hebbian growth, and a loss in proportion to the weight that keeps the weights of a neuron normalised.
 
-    Oja's rule for rates is dw = eta (x y - alpha w y^2), with alpha = 1 (Oja 1982). Here one factor y of each term is
-    the postsynaptic spike and the other factors are traces just before it, x of presynaptic spikes (tau_plus, ms), y of
-    postsynaptic ones (tau_minus):
+    Oja's rule for rates is dw = eta (x y - alpha w y^2), with alpha = 1 (Oja 1982, doi:10.1007/BF00275687). Here one
+    factor y of each term is the postsynaptic spike and the other factors are traces just before it, x of presynaptic
+    spikes (tau_plus, ms), y of postsynaptic ones (tau_minus):
 
         post spike:  dw = eta (x - alpha w y)
 

@@ -11,7 +11,7 @@ class PairSTDP(Rule):
     At a presynaptic spike  dw = -a_minus y,  at a postsynaptic spike  dw = +a_plus x,  where x and y are
     traces of the pre- and postsynaptic spikes with time constants tau_plus and tau_minus (ms). A single pair
     with dt = t_post - t_pre gives dw = a_plus exp(-dt/tau_plus) for dt > 0 and -a_minus exp(dt/tau_minus) for
-    dt < 0. Amplitudes are fractions of w_ref.
+    dt < 0 (Song, Miller & Abbott 2000, doi:10.1038/78829). Amplitudes are fractions of w_ref.
 
     The defaults, also `song_2000`, are Song, Miller & Abbott's, where w_ref and w_max are their g_max.
     `bi_poo_2001` is the window fitted to hippocampal culture (Bi & Poo 2001,

@@ -8,11 +8,13 @@ from spikesim.plasticity import Rule, Trace
 class PlateauRule(Rule):
     """At the end of the target phase, the event "target_plateau",
 
-        dw = eta gain delta_j s_i                                                            (eqs. 9-11)
+        dw = eta gain delta_j s_i
 
-    where delta_j is the error signal of the postsynaptic neuron (SegregatedDendrite, DendriticOutput) and s_i the
-    postsynaptic potential that presynaptic neuron i evokes, kappa * spikes, averaged over the forward phase from
-    the event "settled" to "forward_plateau". Everything is local to the synapse and its neuron.
+    (Guerguiev, Lillicrap & Richards 2017, doi:10.7554/eLife.22901, eqs. 9 to 11) where delta_j is the error signal of
+    the postsynaptic neuron (SegregatedDendrite, DendriticOutput) and s_i the postsynaptic potential that presynaptic
+    neuron i evokes, kappa * spikes, averaged over the forward phase from the event "settled" to "forward_plateau".
+    Everything is local to the synapse and its neuron. `guerguiev_2017` (the defaults) are the values for one hidden
+    layer.
     """
 
     eta: float = 0.21  # learning rate
@@ -27,6 +29,7 @@ class PlateauRule(Rule):
     post_state = ("delta",)
     events = ("target_plateau",)
     reference = "doi:10.7554/eLife.22901"
+    presets = {"guerguiev_2017": {"eta": 0.21, "gain": 20.0, "tau_L": 10.0, "tau_s": 3.0}}
 
     @staticmethod
     def on_target_plateau(w, pre, post, p):

@@ -13,10 +13,10 @@ class PowerLawSTDP(Rule):
         post spike:  dw = +lambda       w_ref^(1 - mu) w^mu x
         pre spike:   dw = -lambda alpha                w    y
 
-    `lambda_`, also given as `lambda`, is the learning rate, `alpha` the ratio of depression to potentiation at the
-    weight w_ref. Uncorrelated spikes take weights to w_ref (tau_plus / (alpha tau_minus))^(1/(1 - mu)). This is NEST's
-    `stdp_pl_synapse_hom`, where w_ref is 1 in the unit of the weights; the defaults are NEST's, too. With mu above 0 a
-    weight of 0 stays there.
+    (Morrison, Aertsen & Diesmann 2007, doi:10.1162/neco.2007.19.6.1437.) `lambda_`, also given as `lambda`, is the
+    learning rate, `alpha` the ratio of depression to potentiation at the weight w_ref. Uncorrelated spikes take weights
+    to w_ref (tau_plus / (alpha tau_minus))^(1/(1 - mu)). This is NEST's `stdp_pl_synapse_hom`, where w_ref is 1 in the
+    unit of the weights; the defaults are NEST's, too. With mu above 0 a weight of 0 stays there.
 
     The presets, for weights in pA with w_ref = 1 pA, are the paper's values, `morrison_2007`, and those of NEST's
     `hpc_benchmark`. In protocols their weights start where uncorrelated spikes take them, at 39.6 and 44.5 pA.

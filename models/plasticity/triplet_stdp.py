@@ -44,7 +44,7 @@ class TripletSTDP(Rule):
         pre spike at t:   dw = -o1(t-) [a2_minus + a3_minus r2(t-)]
         post spike at t:  dw = +r1(t-) [a2_plus  + a3_plus  o2(t-)]
 
-    (Pfister & Gerstner 2006, eqs. 3 and 4.) Amplitudes are fractions of w_ref.
+    (Pfister & Gerstner 2006, doi:10.1523/JNEUROSCI.1425-06.2006, eqs. 3 and 4.) Amplitudes are fractions of w_ref.
 
     The presets are the paper's eight fits (Tables 3 and 4): `visual_cortex` or `hippocampal`, `full` or
     `minimal`, `all_to_all` or `nearest`. Amplitudes, time constants and pairing were fitted together and

@@ -11,10 +11,10 @@ class VanRossumSTDP(Rule):
         post spike:  dw = +c_p x
         pre spike:   dw = -c_d w y
 
-    c_p is a fraction of w_ref, c_d a pure number. Uncorrelated spikes take weights to w_ref c_p tau_plus /
-    (c_d tau_minus). With w_ref = w_max this is NEST's `stdp_synapse` with mu_plus = 0, mu_minus = 1,
-    lambda = c_p and alpha = c_d / c_p. The default constants are ours, not the paper's, and the noise that
-    the paper adds to each step is left out.
+    (Van Rossum, Bi & Turrigiano 2000, doi:10.1523/JNEUROSCI.20-23-08812.2000.) c_p is a fraction of w_ref, c_d a pure
+    number. Uncorrelated spikes take weights to w_ref c_p tau_plus / (c_d tau_minus). With w_ref = w_max this is NEST's
+    `stdp_synapse` with mu_plus = 0, mu_minus = 1, lambda = c_p and alpha = c_d / c_p. The default constants are ours,
+    not the paper's, and the noise that the paper adds to each step is left out.
     """
 
     tau_plus: float = 20.0  # ms

@@ -11,9 +11,9 @@ class VogelsISTDP(Rule):
         pre spike:   dw = eta (y - alpha),   alpha = 2 rho_0 tau
         post spike:  dw = eta  x
 
-    (Vogels et al. 2011.) Near-coincident spikes of either order make inhibition stronger, and every
-    presynaptic spike makes it weaker. Between uncorrelated trains the mean drift is 2 eta tau nu_pre (nu_post - rho_0),
-    so the neuron settles at rho_0 (Hz).
+    (Vogels et al. 2011, doi:10.1126/science.1211095.) Near-coincident spikes of either order make inhibition stronger,
+    and every presynaptic spike makes it weaker. Between uncorrelated trains the mean drift is
+    2 eta tau nu_pre (nu_post - rho_0), so the neuron settles at rho_0 (Hz).
 
     Weights are conductances, positive: connect with receptor="inhibitory". `eta` is a fraction of w_ref.
 

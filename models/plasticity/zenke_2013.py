@@ -13,8 +13,9 @@ class Zenke2013(Rule):
 
     where nu, the recent rate of the postsynaptic neuron, is a trace of its spikes divided by its time constant tau_hom.
     The two balance on average where nu = kappa (Hz). The paper shows that tau_hom must be seconds, not minutes, for a
-    recurrent network to stay stable. Defaults are those of the authors' simulator Auryn. The trace begins at 0: there
-    is next to no depression until tau_hom has passed.
+    recurrent network to stay stable. (Zenke, Hennequin & Gerstner 2013, doi:10.1371/journal.pcbi.1003330.) `auryn` (the
+    defaults) are the values of the authors' simulator. The trace begins at 0: there is next to no depression until
+    tau_hom has passed.
     """
 
     tau_plus: float = 16.8  # ms
@@ -31,6 +32,11 @@ class Zenke2013(Rule):
         "h": Trace("post", tau="tau_hom"),
     }
     reference = "doi:10.1371/journal.pcbi.1003330"
+    presets = {
+        "auryn": {
+            "tau_plus": 16.8, "tau_minus": 33.7, "tau_slow": 114.0, "tau_hom": 10e3, "a3_plus": 6.5e-3, "kappa": 3.0,
+        }
+    }  # fmt: skip
     limits = {**Rule.limits, "kappa": ("> 0",)}
 
     @staticmethod

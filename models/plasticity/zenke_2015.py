@@ -27,10 +27,11 @@ class Zenke2015(Rule):
 
         tau_cons dw~/dt = (w - w~) - P w~ (w_P/2 - w~) (w_P - w~)
 
-    It is integrated by Runge and Kutta's method of 4th order between the spikes of the synapse. Weights, w_P and w~ are
-    in units of w_ref. The values are those of the authors' program, which they say differ slightly from the paper's.
-    Short-term plasticity, which the paper adds, is left out. w~ begins at `w_tilde` and nu at 0, so that there is next
-    to no depression by doublets until tau_hom has passed.
+    (Zenke, Agnes & Gerstner 2015, doi:10.1038/ncomms7922.) It is integrated by Runge and Kutta's method of 4th order
+    between the spikes of the synapse. Weights, w_P and w~ are in units of w_ref. `zenke_2015` (the defaults) are the
+    values of the authors' program, which they say differ slightly from the paper's. Short-term plasticity, which the
+    paper adds, is left out. w~ begins at `w_tilde` and nu at 0, so that there is next to no depression by doublets
+    until tau_hom has passed.
     """
 
     tau_plus: float = 20.0  # ms
@@ -55,6 +56,12 @@ class Zenke2015(Rule):
     }
     synapse = {"w_tilde": Local(start="w_tilde")}
     reference = "doi:10.1038/ncomms7922"
+    presets = {
+        "zenke_2015": {
+            "tau_plus": 20.0, "tau_minus": 20.0, "tau_slow": 100.0, "tau_hom": 1200e3, "tau_cons": 1200e3, "A": 1e-3,
+            "beta": 0.05, "delta": 2e-5, "kappa": 10.0, "P": 20.0, "w_P": 0.5, "w_max": 5.0,
+        }
+    }  # fmt: skip
     limits = {**Rule.limits, "kappa": ("> 0",)}
 
     @staticmethod

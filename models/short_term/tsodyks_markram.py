@@ -10,9 +10,10 @@ class TsodyksMarkram(ShortTermRule):
 
         dx/dt = (1 - x)/tau_rec - u x delta(t - t_spike),    du/dt = (U - u)/tau_fac + U (1 - u) delta(t - t_spike)
 
-    u is raised before it is used and u x of the weight is released (Tsodyks et al. 1998, eqs. 3 and 4, solved from one
-    spike to the next). Here u is its value at a spike, so at the first one x = 1 and u = U. With tau_fac = 0 there is
-    only depression. This is NEST's `tsodyks2_synapse`; the defaults are its own.
+    u is raised before it is used and u x of the weight is released (Tsodyks et al. 1998,
+    doi:10.1162/089976698300017502, eqs. 3 and 4, solved from one spike to the next). Here u is its value at a spike, so
+    at the first one x = 1 and u = U. With tau_fac = 0 there is only depression. This is NEST's `tsodyks2_synapse`; the
+    defaults are its own.
     """
 
     U: float = 0.5  # share that is used after a long rest
