@@ -78,9 +78,9 @@ def write_checkpoint(
     try:
         with h5py.File(new, "w", libver="earliest", locking=False) as file:
             _fill(file, kind, about, arrays)
-        _to_disk(new)
+        to_disk(new)
         os.replace(new, path)
-        _to_disk(path.parent)
+        to_disk(path.parent)
     except (OSError, RuntimeError) as error:  # h5py tells a full disk either way
         raise cannot_write(path, error if isinstance(error, OSError) else OSError(str(error))) from None
     finally:
@@ -158,7 +158,7 @@ def _fill(file: h5py.File, kind: str, about: str, arrays: Mapping[str, Any]) -> 
     known.modify("completed", np.bool_(True))
 
 
-def _to_disk(path: Path) -> None:
+def to_disk(path: Path) -> None:
     """Wait until the system has brought a file, or what a folder says of its files, to disk."""
     try:
         handle = os.open(path, os.O_RDONLY)

@@ -413,6 +413,32 @@ class Network:
 
     # Files ------------------------------------------------------------------------------------------------
 
+    def checkpoint(self, path: Any) -> None:
+        """Write all that the network's future depends on to an HDF5 file, between two runs.
+
+        A checkpoint that is there is replaced when the new one is whole and on disk. Raises SpikesimError for a path
+        that cannot be written, and for models or rules that cannot be kept, see docs/files.md.
+        """
+        from spikesim.resume import save
+
+        save(self, path)
+
+    @staticmethod
+    def resume(path: Any, *, threads: int | None = None, allow_changed: bool = False) -> Network:
+        """The network of a checkpoint, which goes on as if it had not been interrupted, to the last bit.
+
+        threads
+            worker threads; default: as many as it had. Does not change the result.
+        allow_changed
+            go on also where spikesim or a class of yours has changed since; what follows may then differ.
+
+        Raises SpikesimError for a file that is not a whole checkpoint or is of another version, for a class that cannot
+        be imported, and for a file with recorded data that is gone.
+        """
+        from spikesim.resume import load
+
+        return load(path, threads, allow_changed)
+
     def _provenance(self) -> dict[str, Any]:
         from spikesim.jit import source_digest
 

@@ -131,7 +131,7 @@ def test_a_full_disk_leaves_the_old_one(path, monkeypatch):
     def full(file):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("spikesim.checkpoint._to_disk", full)
+    monkeypatch.setattr("spikesim.checkpoint.to_disk", full)
     with pytest.raises(SpikesimError, match="cannot be written .No space left"):
         write_checkpoint(path, "test", {}, {})
     assert same(read_checkpoint(path, "test").arrays)
@@ -154,7 +154,7 @@ if where == "between arrays":
         return real(self, name, *given, **named) if left[0] else killed()
     h5py.Group.create_dataset = some
 elif where == "before it is on disk":
-    checkpoint._to_disk = killed
+    checkpoint.to_disk = killed
 else:
     os.replace = killed
 checkpoint.write_checkpoint(path, "test", {"step": 2}, {str(k): np.full(9999, k) for k in range(9)})
