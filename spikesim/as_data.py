@@ -54,7 +54,7 @@ def to_data(value: Any, arrays: dict[str, Any], owner: str) -> Any:
     if type(value).__module__.startswith("scipy.stats") and hasattr(value, "dist"):
         return {"scipy": value.dist.name, "args": inner(list(value.args)), "kwds": inner(dict(value.kwds))}
     if _known(type(value)):
-        return {"class": _reference(type(value)), "attributes": inner(dict(vars(value)))}
+        return {"class": reference(type(value)), "attributes": inner(dict(vars(value)))}
     raise SpikesimError(f"{owner}: a checkpoint cannot keep {value!r}, which is a {type(value).__name__}; it keeps "
                         "numbers, arrays, models, rules and distributions.")  # fmt: skip
 
@@ -81,7 +81,7 @@ def from_data(data: Any, arrays: dict[str, Any], allow_changed: bool = False) ->
         import scipy.stats
 
         return getattr(scipy.stats, data["scipy"])(*inner(data["args"]), **inner(data["kwds"]))
-    cls = _class(data["class"], allow_changed)
+    cls = class_of(data["class"], allow_changed)
     found = cls.__new__(cls)
     vars(found).update(inner(data["attributes"]))
     return found
@@ -91,8 +91,8 @@ def _known(cls: type) -> bool:
     return issubclass(cls, KINDS) or hasattr(cls, "ppf")
 
 
-def _reference(cls: type) -> dict[str, str]:
-    """What a class is found by."""
+def reference(cls: type) -> dict[str, str]:
+    """What `class_of` finds a class by."""
     return {"module": cls.__module__, "name": cls.__qualname__, "file": _file(cls), "digest": _digest(cls)}
 
 
@@ -111,18 +111,18 @@ def _digest(cls: type) -> str:
     return digest.hexdigest()[:16] if files else ""
 
 
-def _class(reference: dict[str, str], allow_changed: bool) -> type:
+def class_of(known: dict[str, str], allow_changed: bool) -> type:
     """The class that is meant. Raises SpikesimError where it cannot be had, or is another now."""
-    module, name = reference["module"], reference["name"]
-    cls = _in(sys.modules.get(module), name) or _imported(module, name) or _from_file(reference)
+    module, name = known["module"], known["name"]
+    cls = _in(sys.modules.get(module), name) or _imported(module, name) or _from_file(known)
     if cls is None:
         cure = ("It was defined in the script itself; put it into a module of its own." if module == "__main__" else
-                f"Put the folder of {reference['file'] or 'its file'} on the path (PYTHONPATH).")  # fmt: skip
+                f"Put the folder of {known['file'] or 'its file'} on the path (PYTHONPATH).")  # fmt: skip
         raise SpikesimError(f"the checkpoint needs the class {name} of module {module!r}, which cannot be imported. "
                             f"{cure}")  # fmt: skip
     if not _known(cls):
         raise SpikesimError(f"the checkpoint names {module}.{name}, which is not a model, rule or distribution.")
-    if _digest(cls) != reference["digest"] and not allow_changed:
+    if _digest(cls) != known["digest"] and not allow_changed:
         raise SpikesimError(f"the source of {name} ({_file(cls) or module}) has changed since the checkpoint: "
                             "what follows may differ. Resume it with the old source, or with --allow-changed "
                             "(allow_changed=True).")  # fmt: skip
@@ -143,9 +143,9 @@ def _imported(module: str, name: str) -> Any:
         return None
 
 
-def _from_file(reference: dict[str, str]) -> Any:
+def _from_file(known: dict[str, str]) -> Any:
     """The class from the file that it was in, as `FILE.py:Class` finds it; a script is not run again for it."""
-    path, module = Path(reference["file"]), reference["module"]
+    path, module = Path(known["file"]), known["module"]
     if module == "__main__" or not path.is_file():
         return None
     spec = importlib.util.spec_from_file_location(module, path)
@@ -154,4 +154,4 @@ def _from_file(reference: dict[str, str]) -> Any:
     found = importlib.util.module_from_spec(spec)
     sys.modules.setdefault(module, found)
     spec.loader.exec_module(found)
-    return _in(found, reference["name"])
+    return _in(found, known["name"])

@@ -68,7 +68,7 @@ def write_checkpoint(
     What was there is then still there.
     """
     path = Path(os.path.realpath(path))
-    check_place(path, holds="checkpoint")
+    check_place_of(path)
     try:
         about = json.dumps(dict(attrs), default=_plain)
     except (TypeError, ValueError) as error:
@@ -123,6 +123,11 @@ def read_checkpoint(
             f"{path} is not a whole checkpoint: it was cut short or damaged, or is another kind of file ({why})."
         ) from None
     return Checkpoint(path, about["kind"], attrs, arrays, about["version"], about["written"])
+
+
+def check_place_of(path: Path) -> None:
+    """Raise SpikesimError unless a checkpoint may be written, or written anew, at `path`."""
+    check_place(path, holds="checkpoint")
 
 
 def _check(path: Path, about: dict[str, Any], kind: str | None, allow_changed: bool) -> None:

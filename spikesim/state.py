@@ -46,7 +46,6 @@ def state_of(network: Network, arrays: Arrays) -> dict[str, Any]:
     guard = network.guard
     return {
         "step": network.step,
-        "seconds": network.seconds,
         "guards": [guard._since, guard._before, network.weight_guard._since],
         "populations": [_population(p, arrays) for p in network.populations],
         "weights": [values_to_data(p.weight, arrays, repr(p)) for p in network.projections],
@@ -81,8 +80,8 @@ def put_state(network: Network, state: dict[str, Any], arrays: Arrays, allow_cha
     scattered(network._engine, {n.removeprefix("state/"): a for n, a in arrays.items() if n.startswith("state/")})
     network._engine.refill()
     network.guard._since, network.guard._before, network.weight_guard._since = state["guards"]
-    for name, spent in state["seconds"].items():
-        network.seconds[name] += spent
+    network.guard.look(network)  # which was still to come where the network was kept while it ran
+    network.weight_guard.look(network, -1)
 
 
 def _population(p: Population, arrays: Arrays) -> Any:
