@@ -99,6 +99,15 @@ class ChangeRecorder(Recorder):
     def clear(self) -> None:
         self._parts, self.count, self.initial = [], 0, self.known.astype(np.float64)
 
+    def held(self) -> dict[str, Any]:
+        kept = {"initial": self.initial, "known": self.known, "base": self.base, "count": self.count}
+        return kept if self.to is not None else {**kept, "changes": self._merged()}
+
+    def take(self, held: dict[str, Any]) -> None:
+        self.initial, self.base, self.count = held["initial"], held["base"], held["count"]
+        self.known[:] = held["known"]  # in place: a follower may have it already
+        self._parts = [held["changes"]] if "changes" in held else []
+
     def _in_memory(self) -> tuple[Any, Any, Any]:
         if self.to is not None:
             raise SpikesimError(f"these weights were streamed to {self.to!r}; read them from there.")

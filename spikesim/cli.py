@@ -236,11 +236,14 @@ def card(
     help="Stop when a population fires more than this; 0 for no limit.",
 )
 @click.option("--digest", is_flag=True, help="Report a sha256 of all synapses, too.")
+@click.option("--checkpoint", metavar="FILE", help="Keep the run in this file, for `spikesim resume`.")
+@click.option("--checkpoint-every", type=click.FloatRange(0), metavar="MINUTES", help="How often; default: 10.")
 @click.option("--dry-run", is_flag=True, help="Only tell neurons, synapses and memory, and whether they fit.")
 @_options("set", "seed", "threads", "precision", "json", "quiet")
 def run(
     network: str, duration: float | None, out: str | None, record: tuple[str, ...], split: tuple[float, ...],
-    max_rate: float, digest: bool, dry_run: bool, settings: tuple[str, ...],
+    max_rate: float, digest: bool, checkpoint: str | None, checkpoint_every: float | None, dry_run: bool,
+    settings: tuple[str, ...],
     seed: int | None, threads: int, precision: str, as_json: bool, quiet: bool,
 ) -> None:  # fmt: skip
     """Run the published network NETWORK, or FILE.py:Class."""
@@ -253,6 +256,7 @@ def run(
     options = RunOptions(
         time=duration, seed=seed, threads=threads, precision=precision, out=out, progress=not quiet, quiet=quiet,
         record=record, split=split, max_rate=max_rate or None, digest=digest,
+        checkpoint=checkpoint, checkpoint_every=checkpoint_every,
     )  # fmt: skip
     if dry_run:
         plan = {"network": model.name(), "preset": model.preset, **model.plan(options)}
@@ -265,8 +269,36 @@ def run(
         return
     if out:
         check_writable(Path(out))
+    if checkpoint is not None:
+        from spikesim.progress import check_keeps
+
+        check_keeps(model)
+    elif checkpoint_every is not None:
+        raise SpikesimError("--checkpoint-every needs --checkpoint FILE.")
     about = {"network": model.name(), "preset": model.preset, "parameters": model.values(), "threads": threads}
     result = {**about, "precision": precision, "version": __version__, **model.simulate(options)}
+    _print(as_json, result, _lines(result))
+    if result.get("interrupted"):
+        raise KeyboardInterrupt("stopped early; the results are those up to there.")
+
+
+@main.command()
+@click.argument("file")
+@click.option("--time", "duration", type=float, metavar="MS", help="Where to end; default: where it was to end.")
+@click.option("--checkpoint-every", type=click.FloatRange(0), metavar="MINUTES", help="Default: as often as before.")
+@click.option("--allow-changed", is_flag=True, help="Also where spikesim or your own model has changed since.")
+@_options("threads", "json", "quiet")
+def resume(
+    file: str, duration: float | None, checkpoint_every: float | None, allow_changed: bool, threads: int,
+    as_json: bool, quiet: bool,
+) -> None:  # fmt: skip
+    """Go on with the run in the checkpoint FILE, and keep it there."""
+    from spikesim.progress import resume_run
+
+    given = {"time": duration, "checkpoint_every": checkpoint_every}
+    changed: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    changed |= {"threads": threads, "progress": not quiet, "quiet": quiet, "checkpoint": file}
+    result = resume_run(file, allow_changed=allow_changed, **changed)
     _print(as_json, result, _lines(result))
     if result.get("interrupted"):
         raise KeyboardInterrupt("stopped early; the results are those up to there.")

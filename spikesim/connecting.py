@@ -18,6 +18,7 @@ from spikesim.receptors import check_receptor, receptors_for
 from spikesim.rng import Stream
 from spikesim.short_term import ShortTermRule
 from spikesim.values import Drawn, Values, extent, values
+from spikesim.wiring import Listed
 
 if TYPE_CHECKING:
     from spikesim.network import Network
@@ -62,6 +63,8 @@ def make_projection(
         network, index, pre, post, wiring=None if dense else wiring, weight=weights, delay=steps, rule=plasticity,
         receptor=receptor, dendritic_delay_fraction=1.0 if dense else float(dendritic_delay_fraction),
     )  # fmt: skip
+    if not dense and not isinstance(wiring, Listed):
+        projection.made_by = rule, source.ids, target.ids
     if long_term:
         check_rule(projection)
         check_plastic_weights(projection, weights)

@@ -23,7 +23,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from spikesim._version import __version__
 from spikesim.errors import SpikesimError, unknown
@@ -31,6 +31,9 @@ from spikesim.guard import MAX_RATE
 from spikesim.memory import estimate
 from spikesim.network import Network
 from spikesim.parameters import Parameters
+
+if TYPE_CHECKING:
+    from spikesim.progress import Resumed
 
 SAMPLED = 10  # neurons of each population whose state variables `RunOptions.record` samples
 EVERY = 1.0  # ms between two such samples, or dt if that is longer
@@ -59,6 +62,10 @@ class RunOptions:
         Hz above which activity has exploded, see `Network`; None for no limit.
     digest
         report a sha256 of the synapses, too; it takes as long as making them.
+    checkpoint
+        the file to keep the run in, so that it can be resumed, or None.
+    checkpoint_every
+        minutes between two checkpoints while it runs; None for 10. There is one after Ctrl-C and at the end, too.
     """
 
     time: float | None = None
@@ -72,6 +79,8 @@ class RunOptions:
     split: tuple[float, ...] = ()
     max_rate: float | None = MAX_RATE
     digest: bool = False
+    checkpoint: str | None = None
+    checkpoint_every: float | None = None
 
 
 class Stopped(KeyboardInterrupt):
@@ -107,6 +116,13 @@ class NetworkModel(Parameters):
         """What `simulate` is to tell beyond speed and rates, of the network as the run left it."""
         return {}
 
+    def progress_state(self) -> dict[str, Any]:
+        """What a checkpoint is to keep beside the network: arrays, numbers, words, lists (see `spikesim.progress`)."""
+        return {}
+
+    def continue_from(self, state: dict[str, Any]) -> None:
+        """Go on from a `progress_state`."""
+
     def _network(self, options: RunOptions) -> Network:
         return Network(dt=self.dt, seed=options.seed, threads=options.threads, precision=options.precision,
                        max_rate=options.max_rate)  # fmt: skip
@@ -121,15 +137,17 @@ class NetworkModel(Parameters):
                 "available_gb": needs.available / 1e9, "fits": needs.fits, "threads": net.threads,
                 "precision": net.precision}  # fmt: skip
 
-    def simulate(self, options: RunOptions) -> dict[str, Any]:
+    def simulate(self, options: RunOptions, resumed: Resumed | None = None) -> dict[str, Any]:
         """Build, run, and say how fast it was and how much each population fired; the keys are those of
-        `spikesim run --json`, see docs/command-line.md.
+        `spikesim run --json`, see docs/command-line.md. `resumed` is a checkpoint to go on from.
 
         Raises SpikesimError for options that do not fit, RunError when the run cannot go on, and Stopped after
         Ctrl-C.
         """
+        from spikesim.progress import Keeper
+
         duration = self.duration if options.time is None else options.time
-        stretches = _stretches(self.dt, duration, options.split)
+        ends = _ends(self.dt, duration, options.split)
         if options.out is not None:
             from spikesim.spike_writer import check_place
 
@@ -141,20 +159,31 @@ class NetworkModel(Parameters):
         neurons = [p for p in net.populations if p.model.receptors]
         spikes = {p.name: net.record(p, "spikes", to=options.out) for p in neurons}
         samples = _sample(net, neurons, options.record)
+        keeper = Keeper(self, net, options)
+        net.recorders.append(keeper)
         net.seconds["build"] += time.perf_counter() - began
-        try:
-            with net:
-                for stretch in stretches:
-                    net.run(stretch, progress=options.progress and not options.quiet)
-        except KeyboardInterrupt:
-            kept = f"{options.out} holds all spikes" if options.out else "no --out was given, so nothing is kept"
-            raise Stopped(f"stopped at {net.time:g} of {duration:g} ms; {kept} up to there.") from None
+        if resumed is not None:
+            resumed.put(net)
+        if net.step >= ends[-1]:
+            raise SpikesimError(f"the run has come to {net.time:g} ms, where it was to end; give it a longer --time.")
+        begin = net.time
+        with net:
+            try:
+                for end in ends:
+                    if end > net.step:
+                        net.run((end - net.step) * net.dt, progress=options.progress and not options.quiet)
+            except KeyboardInterrupt:
+                kept = f"{options.out} holds all spikes" if options.out else "no --out was given, so no spikes are kept"
+                if keeper.save():
+                    kept += f"; `spikesim resume {options.checkpoint}` goes on from there"
+                raise Stopped(f"stopped at {net.time:g} of {duration:g} ms; {kept}.") from None
+            keeper.save()
         seconds = duration * 1e-3
         result = {
             "network": self.name(),
             "preset": self.preset,
             "parameters": self.values(),
-            "realtime_factor": net.seconds["run"] / seconds,
+            "realtime_factor": net.seconds["run"] / ((net.time - begin) * 1e-3),
             "build_s": net.seconds["build"],
             "compile_s": net.seconds["compile"],
             "run_s": net.seconds["run"],
@@ -192,18 +221,17 @@ def peak_rss_gb() -> float:
     return peak * (1 if sys.platform == "darwin" else 1024) / 1e9
 
 
-def _stretches(dt: float, duration: float, split: tuple[float, ...]) -> list[float]:
-    """The durations (ms) of the calls of `run`. Raises SpikesimError unless the ends ascend on the grid of dt."""
+def _ends(dt: float, duration: float, split: tuple[float, ...]) -> list[int]:
+    """The steps at which the calls of `run` end. Raises SpikesimError unless the times ascend on the grid of dt."""
     ends = []
     for end in (*split, duration):
         steps = end / dt
         if not (0.5 < steps < 2**62 and abs(steps - round(steps)) < 1e-6 * max(1.0, steps)):
             raise SpikesimError(f"time must be a positive multiple of dt = {dt:g} ms, not {end:g}.")
         ends.append(round(steps))
-    lengths = [end - begin for begin, end in zip([0, *ends], ends, strict=False)]
-    if min(lengths) < 1:
+    if ends != sorted(set(ends)):
         raise SpikesimError(f"split: the times must ascend and lie before the end of the run at {duration:g} ms.")
-    return [length * dt for length in lengths]
+    return ends
 
 
 def _sample(net: Network, neurons: list[Any], variables: tuple[str, ...]) -> dict[str, dict[str, Any]]:

@@ -34,7 +34,7 @@ from spikesim.memory import estimate
 from spikesim.neuron import Neuron
 from spikesim.plasticity import Rule
 from spikesim.population import Population, View
-from spikesim.progress import progress_bar
+from spikesim.progress_bar import progress_bar
 from spikesim.projection import Projection
 from spikesim.record import Recorder
 from spikesim.recording import make_recorder
@@ -365,6 +365,32 @@ class Network:
         self.guard.begin(self)
 
     # Files ------------------------------------------------------------------------------------------------
+
+    def checkpoint(self, path: Any) -> None:
+        """Write all that the network's future depends on to an HDF5 file, between two runs.
+
+        A checkpoint that is there is replaced when the new one is whole and on disk. Raises SpikesimError for a path
+        that cannot be written, and for models or rules that cannot be kept, see docs/files.md.
+        """
+        from spikesim.resume import save
+
+        save(self, path)
+
+    @staticmethod
+    def resume(path: Any, *, threads: int | None = None, allow_changed: bool = False) -> Network:
+        """The network of a checkpoint, which goes on as if it had not been interrupted, to the last bit.
+
+        threads
+            worker threads; default: as many as it had. Does not change the result.
+        allow_changed
+            go on also where spikesim or a class of yours has changed since; what follows may then differ.
+
+        Raises SpikesimError for a file that is not a whole checkpoint or is of another version, for a class that cannot
+        be imported, and for a file with recorded data that is gone.
+        """
+        from spikesim.resume import load
+
+        return load(path, threads, allow_changed)
 
     def save_spikes(self, path: Any) -> None:
         """Write all spikes recorded in memory to a SONATA file."""

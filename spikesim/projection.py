@@ -55,6 +55,7 @@ class Projection:
         self.rule: Rule | None = None if isinstance(rule, ShortTermRule) else rule
         self.dendritic_delay_fraction, self.receptor = dendritic_delay_fraction, receptor
         self.wiring, self.weight, self.delay = wiring, weight, delay
+        self.made_by: Any = None  # (connection rule, source ids, target ids) of synapses that are not listed
         self.arrays: dict[str, Any] = {}  # what changes while the network runs
         self.kept: tuple[str, ...] = ("weights", "since")  # beginnings of the names of those that a reset leaves
         self.runtime: Any = None  # what the engine keeps for a plastic projection

@@ -41,6 +41,13 @@ class Recorder:
     def clear(self) -> None:
         """Forget what was recorded so far."""
 
+    def held(self) -> dict[str, Any]:
+        """What a checkpoint keeps of it: numbers and arrays that do not depend on threads."""
+        return {}
+
+    def take(self, held: dict[str, Any]) -> None:
+        """Be as the recorder was that gave this by `held`."""
+
 
 class SpikeRecorder(Recorder):
     """Spikes of a population or view. In memory: `times` (ms), `ids`, `steps`, ordered by step and then id.
@@ -98,6 +105,15 @@ class SpikeRecorder(Recorder):
 
     def clear(self) -> None:
         self._steps, self._ids, self.count = [], [], 0
+
+    def held(self) -> dict[str, Any]:
+        in_memory = {"steps": self.steps, "ids": self.ids} if self.to is None else {}
+        return {"count": self.count, **in_memory}
+
+    def take(self, held: dict[str, Any]) -> None:
+        self.count = held["count"]
+        if self.to is None:
+            self._steps, self._ids = [held["steps"]], [held["ids"]]
 
     def _in_memory(self, parts: list[Any], dtype: Any) -> Any:
         if self.to is not None:
@@ -179,6 +195,13 @@ class _Sampled(Recorder):
     def clear(self) -> None:
         self._marks, self._rows = [], []
 
+    def held(self) -> dict[str, Any]:
+        return {"base": self.base, "marks": self._marked(), "rows": self._all(), "begun": self.buffer[0]}
+
+    def take(self, held: dict[str, Any]) -> None:
+        self._marks, self._rows, self.base = [held["marks"]], [held["rows"]], held["base"]
+        self.buffer[0] = held["begun"]
+
 
 class StateRecorder(_Sampled):
     """A state variable of some neurons, sampled at the end of a step: `times` (ms) and `values` (samples, neurons)."""
@@ -247,6 +270,14 @@ class RateRecorder(_Sampled):
     def drain(self, step: int) -> None:
         self._take(step // self.every)
 
+    def held(self) -> dict[str, Any]:
+        held = super().held()  # with a column for each thread, of which only the sum means something
+        return {**held, "rows": held["rows"].sum(axis=1, keepdims=True), "begun": held["begun"].sum(keepdims=True)}
+
+    def take(self, held: dict[str, Any]) -> None:
+        room = ((0, 0), (0, self.width - 1))
+        super().take({**held, "rows": np.pad(held["rows"], room), "begun": np.pad(held["begun"], room[1])})
+
     @property
     def rates(self) -> NDArray[np.floating[Any]]:
         """(bins,) Hz."""
@@ -301,6 +332,15 @@ class WeightRecorder(Recorder):
 
     def clear(self) -> None:
         self._steps, self._values = [], []
+
+    def held(self) -> dict[str, Any]:
+        in_memory = {} if self.to is not None else {"steps": np.array(self._steps, np.int64), "values": self.values}
+        return {"next": self._next, **in_memory}
+
+    def take(self, held: dict[str, Any]) -> None:
+        self._next = held["next"]
+        if self.to is None:
+            self._steps, self._values = held["steps"].tolist(), list(held["values"])
 
     def _in_memory(self) -> None:
         if self.to is not None:

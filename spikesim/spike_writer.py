@@ -24,7 +24,7 @@ import os
 import shutil
 import tempfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +102,7 @@ class _Population:
     """The spikes of one population that are not sealed yet, and the three columns they go to."""
 
     def __init__(self, file: h5py.File, name: str, dt: float) -> None:
-        self.dt, self.first, self.count, self.saved = dt, 0, 0, 0
+        self.dt, self.count, self.saved = dt, 0, 0
         self.steps, self.ids = np.empty(CHUNK, np.int64), np.empty(CHUNK, np.int64)
         group = f"spikes/{name}"
         self.columns = (
@@ -110,6 +110,7 @@ class _Population:
             _Column(file, group, "node_ids", "<u8"),
             _Column(file, "spikesim/steps", name, "<i8"),
         )
+        self.first = len(self.columns[0].data)
 
     def values(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         steps, ids = self.steps[: self.count], self.ids[: self.count]
@@ -174,13 +175,24 @@ class SpikeWriter:
             with h5py.File(new, "w", libver="earliest", locking=False) as file:
                 _skeleton(file, populations, dt, seed, dict(provenance or {}), compress)
             os.replace(new, self.path)  # so a rerun that cannot even begin leaves the old file as it was
-            # No cache of chunks: a reader in this process would find there what `_disk` has added to since.
-            self._file = h5py.File(self.path, "r+", libver="earliest", locking=False, rdcc_nbytes=0)
-            self._disk = open(self.path, "r+b", buffering=0)
+            self._open(populations, dt)
         except OSError as error:
             with contextlib.suppress(OSError):
                 new.unlink()
             raise cannot_write(self.path, error) from None
+
+    @classmethod
+    def going_on(cls, path: Path, populations: Iterable[str], dt: float) -> SpikeWriter:
+        """The writer of a file that is there, which adds to it; each population in it has whole chunks only."""
+        writer = cls.__new__(cls)
+        writer.path = path
+        writer._open(populations, dt)
+        return writer
+
+    def _open(self, populations: Iterable[str], dt: float) -> None:
+        # No cache of chunks: a reader in this process would find there what `_disk` has added to since.
+        self._file = h5py.File(self.path, "r+", libver="earliest", locking=False, rdcc_nbytes=0)
+        self._disk = open(self.path, "r+b", buffering=0)
         self._failed = False
         self._about = self._file["spikesim"]
         self._populations = {name: _Population(self._file, name, float(dt)) for name in populations}

@@ -46,6 +46,16 @@ class WeightWriter:
         except OSError as error:
             raise cannot_write(self.path, error) from None
 
+    @classmethod
+    def going_on(cls, path: Path, recorders: Sequence[WeightRecorder | ChangeRecorder], dt: float) -> WeightWriter:
+        """The writer of a file that is there and has these recorders, which adds to it."""
+        writer = cls.__new__(cls)
+        writer.path, writer.dt = path, dt
+        writer._file = h5py.File(path, "r+", libver="earliest", locking=False)
+        writer._about = writer._file["spikesim"]
+        writer._groups = {recorder: writer._file[f"weights/{k}"] for k, recorder in enumerate(recorders)}
+        return writer
+
     def append(self, recorder: WeightRecorder, step: int, weights: np.ndarray) -> None:
         """Add a snapshot and bring it to disk."""
         rows = {"steps": [step], "times": [step * self.dt], "values": weights[None]}

@@ -31,10 +31,10 @@ class Plastic(Brunel10k):
             return super().plastic_rule()
         return find("rule", self.rule)(w_min=0.0, w_max=2 * self.J, w_ref=2 * self.J)
 
-    def simulate(self, options):
-        result = super().simulate(options)
-        events = result["rates_hz"]["excitatory"] * self.N_E * self.C_E * result["time_ms"] * 1e-3
+    def simulate(self, options, resumed=None):
+        result = super().simulate(options, resumed)
+        events = result["rates_hz"]["excitatory"] * self.N_E * self.C_E  # per second of model time
         return {
             **result,
-            "ns_per_plastic_event": 1e9 * result["run_s"] * result["threads"] / events if events else None,
+            "ns_per_plastic_event": 1e9 * result["realtime_factor"] * result["threads"] / events if events else None,
         }
