@@ -10,6 +10,7 @@ from spikesim._version import __version__ as __version__
 #: public name -> module it lives in; loaded when first asked for, so that `import spikesim` takes no time
 _HOMES = {
     "Network": "network",
+    "Script": "script",
     "SpikesimError": "errors",
     "RunError": "errors",
     "Rule": "plasticity",

@@ -92,6 +92,22 @@ def _drift(rule: Rule, w: complex, pre: list[float], post: object, p: object) ->
     return rule.drift(w, rule.Pre(*pre), post, p)
 
 
+def idle_without_pre(rule: Rule, event: str) -> bool:
+    """Whether this rule's hook for a named event leaves a synapse alone whose presynaptic traces are all 0."""
+    names, draw, react = rule.side("pre"), random.Random(1), getattr(rule, f"on_{event}")
+    if not names:
+        return False
+    try:
+        for k in range(TRIES):
+            w = draw.uniform(-2.0, 2.0)
+            post = rule.Post(*_drawn(draw, rule, wide=k % 2 == 1))
+            if react(w, rule.Pre(*[0.0 for _ in names]), post, rule.hook_params()) != w:
+                return False
+    except (TypeError, AttributeError, ValueError, ArithmeticError):
+        return False
+    return True
+
+
 def visits(rule: Rule) -> str:
     """When the clock-driven engine visits the synapses of this rule, given a dendritic delay."""
     if not (rule.local() or rule.synapse):

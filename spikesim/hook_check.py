@@ -172,7 +172,7 @@ def hooks_of(owner: Any) -> Iterator[tuple[Hook, tuple[Any, ...]]]:
     elif hasattr(owner, "Constants"):
         s, x, c, n, new = ones(owner.State), ones(owner.Input), ones(owner.Constants), len(owner.state), "the new state"
         found = [
-            (Hook(owner, "advance", ("s", "x", "c", "free"), new, n), (s, x, c, True)),
+            (Hook(owner, "advance", ("s", "x", "c", "free"), new, n - len(owner.steady)), (s, x, c, True)),
             (Hook(owner, "spikes", ("s", "c", "u"), "how many spikes", truth=True), (s, c, 0.5)),
             (Hook(owner, "may_spike", ("c", "u"), "whether it may spike", truth=True), (c, 0.5)),
             (Hook(owner, "reset", ("s", "c"), new, n), (s, c)),

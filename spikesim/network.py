@@ -19,7 +19,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,7 @@ from spikesim.projection import Projection
 from spikesim.record import Recorder
 from spikesim.recording import make_recorder
 from spikesim.rng import fresh_seed
+from spikesim.script import Interrupted, Script, as_scripts, play_one_by_one, widen
 from spikesim.short_term import ShortTermRule
 from spikesim.streams import open_streams, save_spikes
 
@@ -91,7 +92,7 @@ class Network:
         self.description: dict[str, Any] = {}  # what files say of the network: its name, its parameters
         self.seconds = {"build": 0.0, "compile": 0.0, "run": 0.0}
         self._writers: dict[str, Any] = {}
-        self._events: set[str] = set()
+        self.events: set[str] = set()
         self._engine: Any = None
         self._dirty = True
 
@@ -204,8 +205,8 @@ class Network:
     def changed(self) -> None:
         """Something was added or laid out anew: the next run builds its tables again. State is kept."""
         self._dirty = True
-        self._events = {e for p in self.populations for e in p.model.events}
-        self._events |= {e for p in self.projections if p.rule is not None for e in p.rule.named_events()}
+        self.events = {e for p in self.populations for e in p.model.events}
+        self.events |= {e for p in self.projections if p.rule is not None for e in p.rule.named_events()}
 
     def prepare(self) -> None:
         """Build and compile what `run` needs. `run` does so itself; call it to keep that out of a timing.
@@ -233,10 +234,49 @@ class Network:
         """
         steps = self.whole_steps(duration, "run: duration")
         self.prepare()
-        began, last = time.perf_counter(), self.step + steps
-        with self._stoppable() as stopped, progress_bar(steps, self.dt, progress) as bar:
+        with self._stoppable() as stopped:
+            self._until(self.step + steps, self._engine.run, stopped, progress)
+        if stopped:
+            raise KeyboardInterrupt
+
+    def play(self, scripts: Script | Iterable[Script], *, progress: bool = False) -> None:
+        """Do what scripts say, one after the other: the same as calling `set`, `run` and `trigger`, only faster.
+
+        After Ctrl-C the script that is being played is played to its end; then Interrupted, a KeyboardInterrupt, is
+        raised, which tells how many are over. Raises SpikesimError for scripts of another network, and RunError as
+        `run` does.
+        """
+        from spikesim.clock.playing import Player, playable
+
+        found = as_scripts(self, scripts)
+        self.prepare()
+        with self._stoppable() as stopped:
+            if playable(self, self._engine):
+                widen(self, found)
+                player = Player(self._engine, found, stopped)
+                last = self.step + sum(script.steps for script in found)
+                try:
+                    self._until(last, player.advance, stopped, progress, lambda: player.between)
+                    if not stopped:
+                        self.step = player.advance(self.step, last)  # what follows the last step
+                finally:
+                    player.settle()
+                played = player.finished
+            else:
+                played = play_one_by_one(self, found, stopped)
+        if stopped:
+            raise Interrupted(played)
+
+    def _until(
+        self, last: int, advance: Callable[[int, int], int], stopped: list[int], progress: bool = False,
+        may_stop: Callable[[], bool] = lambda: True,
+    ) -> None:  # fmt: skip
+        """Run up to step `last` by `advance(step, limit)`, which gives the step reached; and look after recorders,
+        files and guards on the way."""
+        began, steps = time.perf_counter(), last - self.step
+        with progress_bar(steps, self.dt, progress) as bar:
             pace = 1000
-            while self.step < last and not stopped:
+            while self.step < last and not (stopped and may_stop()):
                 limit = min(
                     [
                         last,
@@ -249,7 +289,7 @@ class Network:
                     ]
                 )
                 at, clock = self.step, time.perf_counter()
-                self.step = self._engine.run(self.step, limit)
+                self.step = advance(self.step, limit)
                 for constraint in self._engine.constraints:
                     constraint.look(self.step)
                 for recorder in self.recorders:
@@ -262,8 +302,6 @@ class Network:
                 spent = time.perf_counter() - clock
                 pace = max(1, min(10**6, int((self.step - at) * PATIENCE / max(spent, 1e-6))))
         self.seconds["run"] += time.perf_counter() - began
-        if stopped:
-            raise KeyboardInterrupt
 
     def _next_change(self) -> int:
         """The step up to which all constants hold; refreshes those that change now."""
@@ -301,8 +339,8 @@ class Network:
     def trigger(self, event: str) -> None:
         """Let every neuron model and rule that has a hook `on_<event>` apply it, now, between two steps; synapses whose
         rule has hooks for spikes, too, do so in the step that follows, before the spikes that reach them then."""
-        if event not in self._events:
-            raise unknown("this network", "event", event, self._events)
+        if event not in self.events:
+            raise unknown("this network", "event", event, self.events)
         self.prepare()
         self._engine.trigger(event)
 

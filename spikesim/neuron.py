@@ -16,7 +16,7 @@
         @staticmethod
         def reset(s, c): return (c.V_reset,)
 
-`advance` and `reset` return the whole new state in the order of `state`. `free` is False while the neuron is
+`advance` and `reset` return the new state in the order of `state`, `advance` without the variables in `steady`. `free` is False while the neuron is
 refractory, which the engine counts if the model has a parameter `t_ref`. Hooks are plain Python functions of
 numbers; the engine compiles them, and the reference simulator calls them as they are.
 """
@@ -46,6 +46,8 @@ class Neuron(Parameters):
         names of the inputs; an input is summed over the step and seen as a field of `x` in `advance`.
     state
         variable -> initial value: a number, or the name of the parameter that holds it.
+    steady
+        the last of the state variables, if only events and the user change them; `advance` does not return them.
     constants
         names of what `derive` returns, seen as fields of `c`.
     sign_selects
@@ -69,6 +71,7 @@ class Neuron(Parameters):
 
     receptors: ClassVar[tuple[str, ...]] = ()
     state: ClassVar[Mapping[str, float | str]] = {}
+    steady: ClassVar[tuple[str, ...]] = ()
     constants: ClassVar[tuple[str, ...]] = ()
     sign_selects: ClassVar[bool] = False
     conductance: ClassVar[bool] = False
@@ -92,6 +95,8 @@ class Neuron(Parameters):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if cls.steady != tuple(cls.state)[len(cls.state) - len(cls.steady) :]:
+            raise SpikesimError(f"{cls.__name__}: steady names the last variables of state, in their order.")
         constants = cls.constants + (("t_ref_steps",) if cls.refracts() else ())
         # Named by module and qualified name, so that compiled code that uses it is found again in the cache.
         for name, fields in (("State", tuple(cls.state)), ("Constants", constants), ("Input", cls.receptors)):

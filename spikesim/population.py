@@ -126,6 +126,45 @@ class Population(View):
             self.constants = constants
             network.changed()
 
+    def checked_values(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Parameters and state variables by their own names, as arrays of length 1 or n. Raises SpikesimError for what
+        cannot be set, or is no number."""
+        self.model.check_set(values)
+        found = {}
+        for given, value in values.items():
+            name = type(self.model)._state_name(given)
+            if name is None:
+                name, value = type(self.model).canonical(given, value)
+            if name not in self.model.state and not _numeric(type(self.model), name):
+                raise SpikesimError(f"population {self.name!r}: a script sets numbers, and {name!r} is none.")
+            found[name] = self._expand(name, value)
+        parameters = {name: value for name, value in found.items() if name not in self.model.state}
+        if parameters:
+            type(self.model).validate(SimpleNamespace(**{**self.values, **parameters}), self.network.dt)
+        return found
+
+    def constants_of(self, changes: list[dict[str, Any]]) -> Any:
+        """(changes, constants, 1 or n_padded): the constants that the parameters in force give with each of `changes`,
+        all of the same parameters, laid out as the engine has them. They must fit there: see `widened`."""
+        n, names = self.n, list(changes[0])
+        values = dict(self.values)
+        wide = any(len(change[name]) > 1 for change in changes for name in names)
+        for name, value in self.values.items():  # one after the other, as if they were so many more neurons
+            if name in names:
+                size = n if wide else 1
+                values[name] = np.concatenate([np.broadcast_to(change[name], size) for change in changes])
+            elif _numeric(type(self.model), name) and len(value) > 1:
+                values[name] = np.tile(value, len(changes))
+        found = self.model.constants_for(values, self.network.dt)
+        rows, width = self.constants.shape
+        constants = np.zeros((len(changes), rows, width), dtype=self.network.dtype)
+        for row, name in enumerate(self.model.Constants._fields):  # type: ignore[attr-defined]
+            value = found[name]
+            if len(value) > 1:
+                value = value.reshape(len(changes), -1)
+            constants[:, row, : n if width > 1 else 1] = value
+        return constants
+
     def _row(self, variable: str) -> Any:
         return self.arrays["state"][list(self.model.state).index(variable)]
 

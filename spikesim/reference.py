@@ -252,7 +252,8 @@ class Group:
             return self.state[i][0]
         if model.advance is not None:
             x = model.Input(*self.inputs[i])
-            self.state[i] = model.State(*model.advance(self.state[i], x, c, free))
+            new = model.advance(self.state[i], x, c, free)
+            self.state[i] = model.State(*new, *self.state[i][len(new) :])
             self.inputs[i] = [0.0] * len(self.inputs[i])
         self.held[i] = max(0, self.held[i] - 1)
         fired = int(model.spikes(self.state[i], c, u)) if model.spikes is not None and free else 0

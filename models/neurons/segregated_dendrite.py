@@ -40,8 +40,9 @@ class SegregatedDendrite(Neuron):
     choices = {"integrator": ("euler", "exponential")}
     limits = {"g_L": (">= 0",), "g_b": (">= 0",), "g_a": (">= 0",), "phi_max": ("> 0",)}
     receptors = ("basal", "apical")
-    state = {"V_m": 0.0, "basal_L": 0.0, "basal_s": 0.0, "apical_L": 0.0, "apical_s": 0.0, "bias": 0.0,
-             "V_sum": 0.0, "apical_sum": 0.0, "steps": 0.0, "V_f": 0.0, "alpha_f": 0.0, "delta": 0.0}  # fmt: skip
+    state = {"V_m": 0.0, "basal_L": 0.0, "basal_s": 0.0, "apical_L": 0.0, "apical_s": 0.0, "V_sum": 0.0,
+             "apical_sum": 0.0, "steps": 0.0, "bias": 0.0, "V_f": 0.0, "alpha_f": 0.0, "delta": 0.0}  # fmt: skip
+    steady = ("bias", "V_f", "alpha_f", "delta")
     learned = ("bias",)
     constants = ("P_L", "P_s", "height", "P", "P_b", "P_a", "mean_max", "none_at_most", "k_b", "rate_bias")
     events = ("settled", "forward_plateau", "target_plateau")
@@ -74,8 +75,7 @@ class SegregatedDendrite(Neuron):
         V_b = (basal_L - basal_s) * c.height + s.bias
         V_a = (apical_L - apical_s) * c.height
         V_m = c.P * s.V_m + c.P_b * V_b + c.P_a * V_a
-        return (V_m, basal_L, basal_s, apical_L, apical_s, s.bias,
-                s.V_sum + V_m, s.apical_sum + V_a, s.steps + 1.0, s.V_f, s.alpha_f, s.delta)  # fmt: skip
+        return V_m, basal_L, basal_s, apical_L, apical_s, s.V_sum + V_m, s.apical_sum + V_a, s.steps + 1.0
 
     @staticmethod
     def may_spike(c, u):
@@ -87,22 +87,22 @@ class SegregatedDendrite(Neuron):
 
     @staticmethod
     def on_settled(s, c):
-        return (s.V_m, s.basal_L, s.basal_s, s.apical_L, s.apical_s, s.bias,
-                0.0, 0.0, 0.0, s.V_f, s.alpha_f, s.delta)  # fmt: skip
+        return (s.V_m, s.basal_L, s.basal_s, s.apical_L, s.apical_s,
+                0.0, 0.0, 0.0, s.bias, s.V_f, s.alpha_f, s.delta)  # fmt: skip
 
     @staticmethod
     def on_forward_plateau(s, c):
         alpha_f = sigmoid(s.apical_sum / s.steps)
-        return (s.V_m, s.basal_L, s.basal_s, s.apical_L, s.apical_s, s.bias,
-                s.V_sum, s.apical_sum, s.steps, s.V_sum / s.steps, alpha_f, s.delta)  # fmt: skip
+        return (s.V_m, s.basal_L, s.basal_s, s.apical_L, s.apical_s,
+                s.V_sum, s.apical_sum, s.steps, s.bias, s.V_sum / s.steps, alpha_f, s.delta)  # fmt: skip
 
     @staticmethod
     def on_target_plateau(s, c):
         alpha_t = sigmoid(s.apical_sum / s.steps)
         phi_f = sigmoid(s.V_f)
         delta = c.k_b * (alpha_t - s.alpha_f) * phi_f * (1.0 - phi_f)
-        return (s.V_m, s.basal_L, s.basal_s, s.apical_L, s.apical_s, s.bias + c.rate_bias * delta,
-                s.V_sum, s.apical_sum, s.steps, s.V_f, s.alpha_f, delta)  # fmt: skip
+        return (s.V_m, s.basal_L, s.basal_s, s.apical_L, s.apical_s,
+                s.V_sum, s.apical_sum, s.steps, s.bias + c.rate_bias * delta, s.V_f, s.alpha_f, delta)  # fmt: skip
 
 
 class DendriticOutput(Neuron):
@@ -131,8 +131,9 @@ class DendriticOutput(Neuron):
 
     limits = {"g_L": (">= 0",), "g_d": (">= 0",), "phi_max": ("> 0",)}
     receptors = ("basal",)
-    state = {"V_m": 0.0, "basal_L": 0.0, "basal_s": 0.0, "bias": 0.0, "g_E": 0.0, "g_I": 0.0,
-             "V_sum": 0.0, "phi_sum": 0.0, "steps": 0.0, "V_f": 0.0, "delta": 0.0}  # fmt: skip
+    state = {"V_m": 0.0, "basal_L": 0.0, "basal_s": 0.0, "V_sum": 0.0, "phi_sum": 0.0, "steps": 0.0,
+             "g_E": 0.0, "g_I": 0.0, "bias": 0.0, "V_f": 0.0, "delta": 0.0}  # fmt: skip
+    steady = ("g_E", "g_I", "bias", "V_f", "delta")
     learned = ("bias",)
     constants = ("P_L", "P_s", "height", "dt", "g_L", "g_d", "E_E", "E_I", "mean_max", "none_at_most", "k_d",
                  "rate_bias")  # fmt: skip
@@ -160,8 +161,7 @@ class DendriticOutput(Neuron):
         V_d = (basal_L - basal_s) * c.height + s.bias
         taught = s.g_E * (c.E_E - s.V_m) + s.g_I * (c.E_I - s.V_m)
         V_m = s.V_m + c.dt * (-c.g_L * s.V_m + c.g_d * (V_d - s.V_m) + taught)
-        return (V_m, basal_L, basal_s, s.bias, s.g_E, s.g_I,
-                s.V_sum + V_m, s.phi_sum + sigmoid(V_m), s.steps + 1.0, s.V_f, s.delta)  # fmt: skip
+        return V_m, basal_L, basal_s, s.V_sum + V_m, s.phi_sum + sigmoid(V_m), s.steps + 1.0
 
     @staticmethod
     def may_spike(c, u):
@@ -173,16 +173,16 @@ class DendriticOutput(Neuron):
 
     @staticmethod
     def on_settled(s, c):
-        return (s.V_m, s.basal_L, s.basal_s, s.bias, s.g_E, s.g_I, 0.0, 0.0, 0.0, s.V_f, s.delta)
+        return s.V_m, s.basal_L, s.basal_s, 0.0, 0.0, 0.0, s.g_E, s.g_I, s.bias, s.V_f, s.delta
 
     @staticmethod
     def on_forward_plateau(s, c):
-        return (s.V_m, s.basal_L, s.basal_s, s.bias, s.g_E, s.g_I,
-                s.V_sum, s.phi_sum, s.steps, s.V_sum / s.steps, s.delta)  # fmt: skip
+        return (s.V_m, s.basal_L, s.basal_s, s.V_sum, s.phi_sum, s.steps,
+                s.g_E, s.g_I, s.bias, s.V_sum / s.steps, s.delta)  # fmt: skip
 
     @staticmethod
     def on_target_plateau(s, c):
         phi_f = sigmoid(s.V_f)
         delta = c.k_d * (s.phi_sum / s.steps - phi_f) * phi_f * (1.0 - phi_f)
-        return (s.V_m, s.basal_L, s.basal_s, s.bias + c.rate_bias * delta, s.g_E, s.g_I,
-                s.V_sum, s.phi_sum, s.steps, s.V_f, delta)  # fmt: skip
+        return (s.V_m, s.basal_L, s.basal_s, s.V_sum, s.phi_sum, s.steps,
+                s.g_E, s.g_I, s.bias + c.rate_bias * delta, s.V_f, delta)  # fmt: skip

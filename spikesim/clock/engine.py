@@ -15,13 +15,14 @@ from spikesim.clock import delivery, drives, neurons, short_term
 from spikesim.clock.constraints import ConstraintRuntime
 from spikesim.clock.contexts import Context
 from spikesim.clock.drive import INTERRUPT, SYNC_LENGTH, drive, once
+from spikesim.clock.events import EventRuntime
 from spikesim.clock.inputs import Inputs
 from spikesim.clock.lazy_synapses import LazyRuntime, comes_apart
 from spikesim.clock.local_runtime import LocalRuntime
 from spikesim.clock.patience import Patience
 from spikesim.clock.rings import ranges, resized_ring, widened_ring
 from spikesim.clock.static_tables import Share, SparseTable, same_weight, sparse_table
-from spikesim.clock.synapses import EventRuntime, PlasticRuntime
+from spikesim.clock.synapses import PlasticRuntime
 from spikesim.jit import spent
 from spikesim.lowlevel import SPINS
 from spikesim.rng import key, stream_id
@@ -179,7 +180,7 @@ class ClockEngine:
         self._patience = Patience(crowded=self.n_threads > (psutil.cpu_count() or 1))
         self._drive = drive()
         once()
-        self._events: dict[str, Any] = {}
+        self._events: dict[str, Operations] = {}
 
     def _sparse_operations(self) -> list[Operations]:
         """Static synapses, merged into one table per source population and thread; those of one weight into another
@@ -246,9 +247,10 @@ class ClockEngine:
 
     def _dense_operation(self, projection: Projection, thread: int) -> tuple[int, Context]:
         lo, hi = self.ranges[projection.target.index][thread]
+        whole = hi + -hi % delivery.LANES  # the input has room for whole vectors, and what is there of weights is 0
         return delivery.dense_op(self.network.dtype).address, Context(
             delivery.DenseContext, delay=projection.delay.shortest, weights=projection.arrays["weights"],
-            n_columns=projection.target.n_padded, n_sources=projection.source.n, lo=lo, hi=hi,
+            n_columns=projection.target.n_padded, n_sources=projection.source.n, lo=lo, hi=whole,
             **self.inputs.fields(thread, projection.target, projection.receptors[0]),
             **self.all_spikes(projection.source),
         )  # fmt: skip
@@ -322,7 +324,8 @@ class ClockEngine:
             return [self._source_operation(population, thread)]
         inputs = self.inputs.fields(thread, population) if model.receptors else self.inputs.none()
         context = Context(
-            neurons.UpdateContext, listed=np.zeros(neurons.BLOCK + 1, np.int32), counted=np.zeros(neurons.BLOCK, np.int32), lo=lo, hi=hi, stride=self.inputs.strides[thread], used=self._used(population),
+            neurons.UpdateContext, listed=np.zeros(neurons.BLOCK + 1, np.int32),
+            counted=np.zeros(neurons.BLOCK, np.int32), lo=lo, hi=hi, stride=self.inputs.strides[thread], used=self._used(population),
             refractory=population.arrays["refractory"], emitted=population.emitted, **inputs,
             **self._state(population), **self._random(population), **self.own_spikes(population, thread),
         )  # fmt: skip
@@ -335,7 +338,8 @@ class ClockEngine:
         population.stale[thread] = 1
         context = Context(
             neurons.SourceContext, lo=lo, hi=hi, stale=population.stale, live=live, n_live=np.zeros(1, np.int64),
-            listed=np.zeros(population.n_padded + 1, np.int32), emitted=population.emitted, **constants,
+            listed=np.zeros(population.n_padded + 1, np.int32), chosen=np.zeros(population.n_padded, np.int32),
+            emitted=population.emitted, **constants,
             **self._random(population), **self.own_spikes(population, thread),
         )  # fmt: skip
         uniform = population.constants.shape[1] == 1
@@ -374,22 +378,27 @@ class ClockEngine:
 
     def trigger(self, event: str) -> None:
         """Let neurons, then traces and rules, react to a named event."""
-        for p in self.network.populations:
-            if event in p.model.events:
-                self._neuron_event(p, event)
+        for address, context in self.event_operations(event):
+            once()(address, np.array([context.address]), self.network.step)
         for projection in self.network.projections:
-            if isinstance(projection.runtime, (EventRuntime, LocalRuntime)):
+            if isinstance(projection.runtime, LocalRuntime):
                 projection.runtime.trigger(event)
 
-    def _neuron_event(self, population: Population, event: str) -> None:
-        key = f"{population.index}/{event}"
-        if key not in self._events:
-            uniform = population.constants.shape[1] == 1
-            op = neurons.neuron_event_op(self._kind(population), event, self.network.dtype, uniform)
-            context = Context(neurons.NeuronEventContext, lo=0, hi=population.n, **self._state(population))
-            self._events[key] = (op.address, context, np.array([context.address]))
-        address, _, contexts = self._events[key]
-        once()(address, contexts, self.network.step)
+    def event_operations(self, event: str) -> Operations:
+        """What a named event does at once."""
+        if event not in self._events:
+            self._events[event] = [self._neuron_event(p, event) for p in self.network.populations
+                                   if event in p.model.events]  # fmt: skip
+        found = list(self._events[event])
+        for projection in self.network.projections:
+            if isinstance(projection.runtime, EventRuntime):
+                found += projection.runtime.event_operations(event)
+        return found
+
+    def _neuron_event(self, population: Population, event: str) -> tuple[int, Context]:
+        uniform = population.constants.shape[1] == 1
+        op = neurons.neuron_event_op(self._kind(population), event, self.network.dtype, uniform)
+        return op.address, Context(neurons.NeuronEventContext, lo=0, hi=population.n, **self._state(population))
 
     def close(self) -> None:
         """Let the worker threads go."""

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numba import njit, uint8
 
+from spikesim.clock.events import EventRuntime
 from spikesim.clock.neurons import real
 from spikesim.clock.parts import parts
-from spikesim.clock.synapses import EventRuntime
 from spikesim.jit import cache_for
 from spikesim.lowlevel import at, call, flush_denormals, restore_denormals
 

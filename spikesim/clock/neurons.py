@@ -23,8 +23,8 @@ UpdateContext = namedtuple(
 )
 SourceContext = namedtuple(
     "SourceContext",
-    "lo hi n constants n_constants stale live n_live words stream key0 key1 listed ring spike_ids row_size start counts "
-    "n_threads thread emitted",
+    "lo hi n constants n_constants stale live n_live words stream key0 key1 listed chosen "
+    "ring spike_ids row_size start counts n_threads thread emitted",
 )
 ReplayContext = namedtuple(
     "ReplayContext",
@@ -66,11 +66,11 @@ def update_op(model: Any, dtype: Any, uniform_constants: bool) -> Any:
             inputs = at(g.inputs + (step % g.input_rows) * g.row_bytes, kind, n_input * g.stride + n)
             lo, count = g.lo, g.hi - g.lo
             refractory = at(g.refractory, int32, n)[lo : g.hi]
-            words, listed = at(g.words, uint32, n)[lo : g.hi], at(g.listed, int32, BLOCK + 1)
+            words, listed = at(g.words, uint32, n)[lo:n], at(g.listed, int32, BLOCK + 1)
             counted = at(g.counted, int32, BLOCK)
             c = load(Constants, constants, lo * place, g.n_constants)
             if random and spiking:
-                fill_words(words, lo, count, step, g.stream, g.key0, g.key1)
+                fill_words(words, lo, count + -count % 4, step, g.stream, g.key0, g.key1)  # whole groups of four
             place_in_ring = step % g.ring
             ids = at(g.spike_ids, int32, g.ring * g.row_size)
             emitted = first = place_in_ring * g.row_size + g.start
@@ -98,11 +98,13 @@ def update_op(model: Any, dtype: Any, uniform_constants: bool) -> Any:
                     continue
                 found = 0  # neurons to look at
                 if choosing:
-                    for i in range(begin, begin + size):
+                    for i in range(size):  # vectorised, as what follows is not
                         if place:
-                            c = load(Constants, constants, lo + i, g.n_constants)
-                        listed[found] = i
-                        found += may_spike(c, uniform(words[i]))
+                            c = load_looked_up(Constants, constants, lo + begin + i, g.n_constants)
+                        put(counted, i, int32(may_spike(c, uniform(looked_up(words, begin + i)))))
+                    for i in range(size):
+                        listed[found] = begin + i
+                        found += counted[i]
                 else:
                     for start in range(begin, begin + size, GROUP):
                         end, hits = min(start + GROUP, begin + size), random
@@ -128,6 +130,13 @@ def update_op(model: Any, dtype: Any, uniform_constants: bool) -> Any:
                         c = load(Constants, constants, lo + i, g.n_constants)
                     s = load(State, state, lo + i, n)
                     fired = int64(counted[q]) if choosing else int64(spikes(s, c, uniform(words[i]) if random else 0.5))
+                    if not refracts and not resets:  # without a branch, for which way it goes is not to be guessed
+                        ids[emitted] = lo + i
+                        emitted += min(fired, 1)
+                        for _ in range(1, fired):
+                            ids[emitted] = lo + i
+                            emitted += 1
+                        continue
                     if fired > 0 and (not refracts or refractory[i] == 0):
                         for _ in range(fired):
                             ids[emitted] = lo + i
@@ -159,7 +168,7 @@ def source_op(model: Any, dtype: Any, uniform_constants: bool) -> Any:
             g = context(SourceContext, address)
             constants, lo = at(g.constants, kind, n_constant * g.n_constants), g.lo
             live, n_live = at(g.live, int32, g.n // 4 + 1), at(g.n_live, int64, 1)
-            words, listed = at(g.words, uint32, g.n), at(g.listed, int32, g.n + 1)
+            words, listed, chosen = at(g.words, uint32, g.n), at(g.listed, int32, g.n + 1), at(g.chosen, int32, g.n)
             stale = at(g.stale, int64, g.n_threads)
             if stale[g.thread] != 0:
                 stale[g.thread], n_live[0] = 0, 0
@@ -176,12 +185,16 @@ def source_op(model: Any, dtype: Any, uniform_constants: bool) -> Any:
             ids, found = at(g.spike_ids, int32, g.ring * g.row_size), 0
             for q in range(len(blocks)):
                 for k in range(4):
-                    c = load(Constants, constants, (4 * blocks[q] + k) * place, g.n_constants)
-                    listed[found] = 4 * q + k
-                    found += may_spike(c, uniform(words[4 * q + k])) and 4 * blocks[q] + k < g.hi
+                    c = load_looked_up(Constants, constants, (4 * looked_up(blocks, q) + k) * place, g.n_constants)
+                    put(chosen, 4 * q + k, int32(may_spike(c, uniform(looked_up(words, 4 * q + k)))))
+            for j in range(4 * len(blocks)):
+                listed[found] = j
+                found += chosen[j]
             emitted = first = row * g.row_size + g.start
             for q in range(found):
                 i = 4 * blocks[listed[q] >> 2] + (listed[q] & 3)
+                if i >= g.hi:
+                    continue
                 c = load(Constants, constants, i * place, g.n_constants)
                 for _ in range(int64(spikes(State(), c, uniform(words[listed[q]])))):
                     ids[emitted] = i

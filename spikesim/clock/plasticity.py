@@ -28,7 +28,6 @@ SHARED = "delays dendritic n_delays n_synapses weights params limit since x n_so
 PRE = "rows n_rows targets inputs n_inputs input_rows row_bytes delivers spike_ids row_size starts counts n_threads"
 POST = "late rows n_rows index sources lo spike_ids row_size start counts n_threads thread"
 PreContext, PostContext = namedtuple("PreContext", SHARED + PRE), namedtuple("PostContext", SHARED + POST)
-EventContext = namedtuple("EventContext", "n_sources n_columns lo hi weights params x n_source y n_target")
 
 NEVER = 1 << 62  # a `limit` that lets every event be served
 
@@ -158,31 +157,3 @@ def post_op(rule: Any, bounds: str, dtype: Any) -> Any:
                             )
 
     return back_propagate
-
-
-@functools.cache
-def dense_event_op(rule: Any, event: str, bounds: str, dtype: Any) -> Any:
-    """Apply the rule's hook for a named event to every synapse of a weight matrix (source, target)."""
-    react, bound = hook(getattr(rule, f"on_{event}")), hook(BOUNDS[bounds])
-    Params, Pre, Post = rule.Params, rule.Pre, rule.Post
-    n_params, n_pre, n_post = len(Params._fields), len(Pre._fields), len(Post._fields)
-    kind = real(dtype)
-    with cache_for(rule) as cache:
-
-        @cfunc(OPERATION, cache=cache, error_model="numpy")
-        def on_event(address, step):
-            g = context(EventContext, address)
-            weights = at(g.weights, kind, g.n_sources * g.n_columns)
-            numbers = at(g.params, kind, n_params + 1)
-            p, w_ref = load(Params, numbers, 0, 1), numbers[n_params]
-            x = at(g.x, kind, n_pre * g.n_source)
-            y = at(g.y, kind, n_post * g.n_target)
-            for i in range(g.n_sources):
-                pre = load(Pre, x, i, g.n_source)
-                row = weights[i * g.n_columns : (i + 1) * g.n_columns]
-                for j in range(g.lo, g.hi):
-                    post = load(Post, y, j, g.n_target)
-                    w = row[j]
-                    row[j] = bound(w, react(w / w_ref, pre, post, p) * w_ref, p.w_min * w_ref, p.w_max * w_ref)
-
-    return on_event

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spikesim.clock.events import EventRuntime
 from spikesim.clock.lazy_synapses import LazyRuntime
 from spikesim.clock.local_runtime import LocalRuntime
 from spikesim.clock.static_tables import places
-from spikesim.clock.synapses import EventRuntime
 from spikesim.errors import SpikesimError
 
 if TYPE_CHECKING:

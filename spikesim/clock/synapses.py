@@ -33,29 +33,23 @@ class TraceBlock:
         network, n, m = projection.network, population.n_padded, len(specs)
         self.population, self.specs, self.side, self.arrays = population, specs, side, projection.arrays
         self.width, self.ahead = m + more, ahead
-        self.averaged = any(spec.mean_over for spec in specs)
-        self.opens = {spec.mean_over[0] for spec in specs if spec.mean_over}
-        self.closes = {spec.mean_over[1] for spec in specs if spec.mean_over}
         self.decay, self.bump = np.zeros((2, max(m, 1))), np.zeros((2, max(m, 1)))
         self.keep = np.array([spec.keep for spec in specs] or [1.0])
         for k, spec in enumerate(specs):
             self.decay[: len(spec.taus), k] = [np.exp(-network.dt / tau) for tau in spec.taus]
             height = 1.0 if len(spec.taus) == 1 else 1.0 / (spec.taus[0] - spec.taus[1])
             self.bump[: len(spec.taus), k] = height
-        for name, shape in (("z", (2, m, n)), ("total", (m, n)), ("mean", (m, n))):
-            self.arrays.setdefault(f"{side}/{name}", np.zeros(shape, dtype=network.dtype))
+        self.arrays.setdefault(f"{side}/z", np.zeros((2, m, n), dtype=network.dtype))
         self.jumps = [k for k, spec in enumerate(specs) if spec.jump is not None]
         self.amount = np.ones((m, n) if self.jumps else 0, dtype=network.dtype)
         assert projection.rule is not None
         self.rule: Any = type(projection.rule)
         self.params = np.array(projection.rule.hook_params(), dtype=network.dtype)
-        for name in ("open", "steps"):
-            self.arrays.setdefault(f"{side}/{name}", np.zeros(1, dtype=np.int64))
 
     def ring(self, rows: int, step: int) -> None:
-        """Give the readable values `rows` rows (a single one where only the mean is ever read)."""
+        """Give the readable values `rows` rows."""
         name, n = f"{self.side}/history", self.population.n_padded
-        rows = rows if self.width and not self.averaged else 1
+        rows = rows if self.width else 1
         old = self.arrays.get(name, np.zeros((rows, self.width, n), dtype=self.population.network.dtype))
         self.arrays[name] = old if len(old) == rows else resized_ring(old, rows, step + self.ahead)
 
@@ -64,7 +58,7 @@ class TraceBlock:
         dtype, n, m = self.population.network.dtype, self.population.n_padded, len(self.specs)
         lo, hi = engine.ranges[self.population.index][thread]
         spikes = engine.own_spikes(self.population, thread)
-        a = {name: self.arrays[f"{self.side}/{name}"] for name in ("z", "total", "open", "steps", "history")}
+        a = {name: self.arrays[f"{self.side}/{name}"] for name in ("z", "history")}
         found = [
             (jump_op(self.rule, self.specs[k].name, dtype).address,
              Context(JumpContext, n=n, n_traces=m, k=k, amount=self.amount, history=a["history"], width=self.width,
@@ -72,23 +66,12 @@ class TraceBlock:
             for k in self.jumps
         ]  # fmt: skip
         paired = any(len(spec.taus) > 1 for spec in self.specs)
-        op = trace_op(dtype, not self.averaged, self.averaged, bool(self.jumps), paired)
+        op = trace_op(dtype, bool(self.jumps), paired)
         context = Context(
             TraceContext, lo=lo, hi=hi, n=n, n_traces=m, z=a["z"], decay=self.decay, bump=self.bump, keep=self.keep,
-            amount=self.amount, history=a["history"], width=self.width, mean_open=a["open"], total=a["total"],
-            steps_open=a["steps"], **spikes,
+            amount=self.amount, history=a["history"], width=self.width, **spikes,
         )  # fmt: skip
         return [*found, (op.address, context)]
-
-    def trigger(self, event: str) -> None:
-        """Begin or end the averaging of the traces whose `mean_over` names this event."""
-        a = self.arrays
-        if event in self.opens:
-            a[f"{self.side}/total"][...] = 0.0
-            a[f"{self.side}/steps"][0], a[f"{self.side}/open"][0] = 0, 1
-        elif event in self.closes and a[f"{self.side}/open"][0]:
-            a[f"{self.side}/open"][0] = 0
-            np.divide(a[f"{self.side}/total"], max(1, a[f"{self.side}/steps"][0]), out=a[f"{self.side}/mean"])
 
 
 class PlasticRuntime:
@@ -204,54 +187,3 @@ class PlasticRuntime:
         since[0] = max(since[0], self.projection.network.step)  # later, if it learns later or not at all
         for t, table in enumerate(self.tables):
             self.projection.arrays[f"weights/{t}"][...] = values[table.created]
-
-
-class EventRuntime:
-    """Traces and event hooks of a plastic projection that is a weight matrix."""
-
-    lag = 0
-
-    def __init__(self, projection: Projection, engine: ClockEngine) -> None:
-        self.projection, rule = projection, projection.rule
-        assert rule is not None
-        specs = rule.trace_specs()
-        self.blocks = {side: TraceBlock(projection, side, [s for s in specs if s.side == side])
-                       for side in ("pre", "post")}  # fmt: skip
-        fields = len(rule.Post._fields)  # type: ignore[attr-defined]
-        self.post = np.zeros((max(fields, 1), projection.target.n_padded), dtype=projection.network.dtype)
-        self.params = np.array((*rule.hook_params(), rule.w_ref), dtype=projection.network.dtype)
-
-    def attach(self, engine: ClockEngine) -> None:
-        """Build the operations: traces in every step, and the event hooks, called by `trigger`."""
-        projection, rule = self.projection, self.projection.rule
-        assert rule is not None
-        for block in self.blocks.values():
-            block.ring(1, 0)
-        self.traces = [
-            [op for b in self.blocks.values() if b.specs for op in b.operations(engine, t)]
-            for t in range(engine.n_threads)
-        ]
-        context = Context(
-            ops.EventContext, n_sources=projection.source.n, n_columns=projection.target.n_padded,
-            lo=0, hi=projection.target.n, weights=projection.arrays["weights"], params=self.params,
-            x=projection.arrays["pre/mean"], n_source=projection.source.n_padded, y=self.post,
-            n_target=projection.target.n_padded,
-        )  # fmt: skip
-        self.context, self.address = context, np.array([context.address])
-        rule_type: Any = type(rule)
-        self.hooks = {event: ops.dense_event_op(rule_type, event, rule.bounds, projection.network.dtype)
-                      for event in rule.events}  # fmt: skip
-
-    def trigger(self, event: str) -> None:
-        """Let the traces and then the rule react to a named event."""
-        for block in self.blocks.values():
-            block.trigger(event)
-        if event not in self.hooks or not self.projection.learning:
-            return
-        rule, target = self.projection.rule, self.projection.target
-        assert rule is not None
-        means = self.projection.arrays["post/mean"]
-        self.post[: len(means)] = means
-        for row, name in enumerate(rule.post_state, start=len(means)):
-            self.post[row] = target._row(name)
-        once()(self.hooks[event].address, self.address, self.projection.network.step)

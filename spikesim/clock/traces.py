@@ -11,7 +11,7 @@ import functools
 from collections import namedtuple
 from typing import Any
 
-from numba import cfunc, float64, int32, int64
+from numba import cfunc, float64, int32
 from numba.extending import register_jitable
 
 from spikesim.clock.neurons import real
@@ -20,8 +20,7 @@ from spikesim.lowlevel import OPERATION, at, context, load
 
 TraceContext = namedtuple(
     "TraceContext",
-    "lo hi n n_traces z decay bump keep amount history width mean_open total steps_open "
-    "ring spike_ids row_size start counts n_threads thread",
+    "lo hi n n_traces z decay bump keep amount history width ring spike_ids row_size start counts n_threads thread",
 )
 JumpContext = namedtuple(
     "JumpContext", "n n_traces k amount history width params ring spike_ids row_size start counts n_threads thread"
@@ -35,11 +34,10 @@ def _part(array, k, n, g):
 
 
 @functools.cache
-def trace_op(dtype: Any, kept: bool, averaged: bool, jumping: bool, paired: bool) -> Any:
+def trace_op(dtype: Any, jumping: bool, paired: bool) -> Any:
     """Decay, read and increment the traces of one thread's neurons.
 
-    `kept`: rows of readable values go to the ring `history` (ring, width, n), the first n_traces of each `width`.
-    `averaged`: values are summed into `total` (n_traces, n) while `mean_open` is set.
+    Rows of readable values go to the ring `history` (ring, width, n), the first n_traces of each `width`.
     `jumping`: a spike adds what `amount` (n_traces, n) says, in place of 1.
     `paired`: some trace has a second exponential, which is 0 otherwise.
     `z`, `decay`, `bump` are (2, n_traces, ...): the two exponentials.
@@ -62,14 +60,6 @@ def trace_op(dtype: Any, kept: bool, averaged: bool, jumping: bool, paired: bool
             amount = at(g.amount, kind, m * n)
             first = row * g.row_size + g.start
             count = at(g.counts, int32, g.ring * g.n_threads)[row * g.n_threads + g.thread]
-            if averaged and at(g.mean_open, int64, 1)[0] != 0:
-                total = at(g.total, kind, m * n)
-                for k in range(m):
-                    slow, fast, sums = _part(z, k, n, g), _part(z, m + k, n, g), _part(total, k, n, g)
-                    for i in range(len(sums)):
-                        sums[i] += slow[i] - fast[i]
-                if g.thread == 0:
-                    at(g.steps_open, int64, 1)[0] += 1
             for k in range(m):
                 rise, fall, left = kind(bump[k]), kind(bump[m + k]), kind(keep[k])
                 for q in range(first, first + count):
@@ -82,13 +72,12 @@ def trace_op(dtype: Any, kept: bool, averaged: bool, jumping: bool, paired: bool
                 factor, values = kind(decay[k]), _part(z, k, n, g)
                 for i in range(len(values)):
                     values[i] *= factor
-            if kept:
-                history = at(g.history, kind, g.ring * g.width * n)
-                later = ((step + 1) % g.ring) * g.width
-                for k in range(m):
-                    slow, fast, seen = _part(z, k, n, g), _part(z, m + k, n, g), _part(history, later + k, n, g)
-                    for i in range(len(seen)):
-                        seen[i] = slow[i] - fast[i] if paired else slow[i]
+            history = at(g.history, kind, g.ring * g.width * n)
+            later = ((step + 1) % g.ring) * g.width
+            for k in range(m):
+                slow, fast, seen = _part(z, k, n, g), _part(z, m + k, n, g), _part(history, later + k, n, g)
+                for i in range(len(seen)):
+                    seen[i] = slow[i] - fast[i] if paired else slow[i]
 
     return traces
 

@@ -1,0 +1,122 @@
+"""Scripts: what is done to a network, written down beforehand, so that many trials run in one compiled call.
+
+    trial = Script(net)
+    trial.set(source, rate=rates)         # Hz, one value a neuron
+    trial.run(50.0)                       # ms
+    trial.trigger("forward_plateau")
+    net.play([trial, ...])
+
+`Network.play` does the same as calling `set`, `run` and `trigger` one after the other, to the last bit; only the time
+between them, which for trials of some milliseconds is most of it, is saved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from spikesim.errors import SpikesimError, unknown
+
+if TYPE_CHECKING:
+    from spikesim.network import Network
+    from spikesim.population import Population
+
+
+@dataclass(frozen=True)
+class Run:
+    steps: int
+
+
+@dataclass(frozen=True)
+class Trigger:
+    event: str
+
+
+@dataclass(frozen=True)
+class Set:
+    population: Population
+    values: dict[str, Any]  # name -> array of length 1 or n
+
+
+Action = Run | Trigger | Set
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C ended `Network.play` between two scripts, of which `played` are over."""
+
+    def __init__(self, played: int) -> None:
+        super().__init__(f"stopped after {played} scripts")
+        self.played = played
+
+
+class Script:
+    """Actions on one network, in their order. Each is checked as it is written down.
+
+    Raises SpikesimError for what `Network.run`, `Network.trigger` and `Population.set` would refuse.
+    """
+
+    def __init__(self, net: Network) -> None:
+        self.net = net
+        self.actions: list[Action] = []
+
+    @property
+    def steps(self) -> int:
+        """How many steps it takes."""
+        return sum(action.steps for action in self.actions if isinstance(action, Run))
+
+    def run(self, duration: float) -> None:
+        """Run for `duration` ms."""
+        self.actions.append(Run(self.net.whole_steps(duration, "run: duration")))
+
+    def trigger(self, event: str) -> None:
+        """Let the named event come."""
+        if event not in self.net.events:
+            raise unknown("this network", "event", event, self.net.events)
+        self.actions.append(Trigger(event))
+
+    def set(self, population: Population, **values: Any) -> None:
+        """Set parameters or state variables of all neurons of a population: numbers or arrays."""
+        if population.network is not self.net:
+            raise SpikesimError(f"Script.set: {population!r} belongs to another network.")
+        self.actions.append(Set(population, population.checked_values(values)))
+
+
+def as_scripts(net: Network, scripts: Script | Iterable[Script]) -> list[Script]:
+    """A list of scripts for this network. Raises SpikesimError for anything else."""
+    found = [scripts] if isinstance(scripts, Script) else list(scripts)
+    for script in found:
+        if not isinstance(script, Script) or script.net is not net:
+            raise SpikesimError(f"Network.play takes scripts for this network, not {script!r}.")
+    return found
+
+
+def play_one_by_one(net: Network, scripts: list[Script], stopped: list[int]) -> int:
+    """Do what scripts say, action by action, until Ctrl-C has filled `stopped`; returns how many were played."""
+    for played, script in enumerate(scripts):
+        if stopped:
+            return played
+        for action in script.actions:
+            if isinstance(action, Run):
+                net.prepare()
+                net._until(net.step + action.steps, net._engine.run, [])
+            elif isinstance(action, Trigger):
+                net.trigger(action.event)
+            else:
+                action.population.set(**_plain(action))
+    return len(scripts)
+
+
+def widen(net: Network, scripts: list[Script]) -> None:
+    """Where a script gives neurons of a population parameters of their own for the first time, do so now: it is laid
+    out for them once and for all."""
+    for action in (a for script in scripts for a in script.actions if isinstance(a, Set)):
+        population = action.population
+        own = any(len(v) > 1 for name, v in action.values.items() if name not in population.model.state)
+        if own and population.constants.shape[1] == 1:
+            population.set(**{k: v for k, v in _plain(action).items() if k not in population.model.state})
+            net.prepare()
+
+
+def _plain(action: Set) -> dict[str, Any]:
+    return {name: value if len(value) > 1 else value[0] for name, value in action.values.items()}
