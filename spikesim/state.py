@@ -60,7 +60,11 @@ def put_state(network: Network, state: dict[str, Any], arrays: Arrays, allow_cha
     Files that recorders stream to are gone on with. Raises SpikesimError where the network does not fit.
     """
     network.step = state["step"]
-    made = {"populations": network.populations, "weights": network.projections, "recorders": recorders(network)}
+    made: dict[str, list[Any]] = {
+        "populations": network.populations,
+        "weights": network.projections,
+        "recorders": recorders(network),
+    }
     for what, found in made.items():
         if len(found) != len(state[what]):
             raise SpikesimError(f"the checkpoint has {len(state[what])} {what}, not {len(found)}: the network is "
