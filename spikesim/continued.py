@@ -16,6 +16,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from spikesim.checkpoint import tidy
 from spikesim.errors import SpikesimError
 from spikesim.record import WeightRecorder
 from spikesim.spike_writer import CHUNK, SpikeWriter, cannot_write, check_place
@@ -79,6 +80,10 @@ class Continued:
         if self._writer is not None:
             self._writer.close(completed, duration_ms)
 
+    @property
+    def closed(self) -> bool:
+        return self._writer is not None and self._writer.closed
+
     def _opened(self) -> Any:
         if self._writer is None:
             self._writer = (_spikes if self.spikes else _weights)(self)
@@ -141,6 +146,7 @@ def _replaced(old: Continued, cut: Callable[[h5py.File], None], opened: Callable
 @contextlib.contextmanager
 def _copy(path: Path) -> Iterator[Path]:
     new = path.with_name(f".{path.name}.{os.getpid()}.new")
+    tidy(path)
     try:
         shutil.copy(path, new)
         yield new

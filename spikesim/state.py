@@ -40,7 +40,8 @@ def state_of(network: Network, arrays: Arrays) -> dict[str, Any]:
     from spikesim.clock.portable import gathered
 
     for writer in network._writers.values():
-        writer.flush(network.time)
+        if not writer.closed:
+            writer.flush(network.time)
         to_disk(writer.path)
     arrays.update((f"state/{name}", array) for name, array in gathered(network._engine).items())
     guard = network.guard

@@ -299,6 +299,7 @@ def test_to_look_at_a_checkpoint_changes_no_file(tmp_path):
     files = {name: (tmp_path / name).read_bytes() for name in ("spikes.h5", "weights.h5")}
     with ss.Network.resume(tmp_path / "a.h5") as again:
         assert again.time == 50.0
+        assert again.recorders[0].count > 0
         assert len(again.projections[0].weights) == 240
     assert {name: (tmp_path / name).read_bytes() for name in files} == files
 

@@ -1,4 +1,4 @@
-"""`spikesim run --checkpoint` and `spikesim resume`: a run that was stopped, killed or has crashed goes on as if not."""
+"""`spikesim run --checkpoint` and `spikesim resume`: a run that was stopped, or killed, goes on as if not."""
 
 import json
 import os
@@ -114,13 +114,11 @@ def crash():
 
 def test_a_crash_loses_what_came_after_the_last_checkpoint_only(tmp_path, monkeypatch, whole):
     path = tmp_path / "a.ckpt.h5"
-    for step in (130, 290):
-        model = disturbed(monkeypatch, step, crash)
+    first = options(tmp_path, checkpoint=str(path), checkpoint_every=0.0, split=(40.0, 120.0))
+    for step, go_on in ((130, lambda: Tiny(n=45).simulate(first)), (290, lambda: resume_run(path, quiet=True))):
+        disturbed(monkeypatch, step, crash)
         with pytest.raises(Crash):
-            if path.exists():
-                resume_run(path, quiet=True)
-            else:
-                model.simulate(options(tmp_path, checkpoint=str(path), checkpoint_every=0.0, split=(40.0, 120.0)))
+            go_on()
         found = read_run(path)
         assert 0 < found.state["step"] <= step
         assert found.options.checkpoint_every == 0.0
