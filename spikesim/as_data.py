@@ -81,7 +81,7 @@ def from_data(data: Any, arrays: dict[str, Any], allow_changed: bool = False) ->
         import scipy.stats
 
         return getattr(scipy.stats, data["scipy"])(*inner(data["args"]), **inner(data["kwds"]))
-    cls = class_of(data["class"], allow_changed)
+    cls: Any = class_of(data["class"], allow_changed)
     found = cls.__new__(cls)
     vars(found).update(inner(data["attributes"]))
     return found

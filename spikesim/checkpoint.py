@@ -73,7 +73,7 @@ def write_checkpoint(
         about = json.dumps(dict(attrs), default=_plain)
     except (TypeError, ValueError) as error:
         raise SpikesimError(f"{path}: a checkpoint keeps numbers, strings, lists and dictionaries ({error}).") from None
-    _tidy(path)
+    tidy(path)
     new = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         with h5py.File(new, "w", libver="earliest", locking=False) as file:
@@ -175,8 +175,8 @@ def to_disk(path: Path) -> None:
         os.close(handle)
 
 
-def _tidy(path: Path) -> None:
-    """Remove what processes that were killed while they wrote this checkpoint have left."""
+def tidy(path: Path) -> None:
+    """Remove what processes that were killed while they wrote the file `path` anew have left."""
     for left in path.parent.glob(f".{path.name}.*.new"):
         process = left.name.split(".")[-2]
         if process.isdigit() and not psutil.pid_exists(int(process)):

@@ -277,6 +277,10 @@ def run(
         raise SpikesimError("--checkpoint-every needs --checkpoint FILE.")
     about = {"network": model.name(), "preset": model.preset, "parameters": model.values(), "threads": threads}
     result = {**about, "precision": precision, "version": __version__, **model.simulate(options)}
+    _tell_run(as_json, result)
+
+
+def _tell_run(as_json: bool, result: dict[str, Any]) -> None:
     _print(as_json, result, _lines(result))
     if result.get("interrupted"):
         raise KeyboardInterrupt("stopped early; the results are those up to there.")
@@ -295,13 +299,10 @@ def resume(
     """Go on with the run in the checkpoint FILE, and keep it there."""
     from spikesim.progress import resume_run
 
-    given = {"time": duration, "checkpoint_every": checkpoint_every}
-    changed: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    changed |= {"threads": threads, "progress": not quiet, "quiet": quiet, "checkpoint": file}
-    result = resume_run(file, allow_changed=allow_changed, **changed)
-    _print(as_json, result, _lines(result))
-    if result.get("interrupted"):
-        raise KeyboardInterrupt("stopped early; the results are those up to there.")
+    given = {"time": duration, "checkpoint_every": checkpoint_every, "threads": threads}
+    changed: Any = {name: value for name, value in given.items() if value is not None}
+    result = resume_run(file, allow_changed=allow_changed, progress=not quiet, quiet=quiet, **changed)
+    _tell_run(as_json, result)
 
 
 def _lines(result: dict[str, Any], indent: str = "") -> str:

@@ -16,8 +16,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-from spikesim.change_recorder import ChangeRecorder
+from spikesim.checkpoint import tidy
 from spikesim.errors import SpikesimError
+from spikesim.record import WeightRecorder
 from spikesim.spike_writer import CHUNK, SpikeWriter, cannot_write, check_place
 from spikesim.weight_writer import WeightWriter
 
@@ -41,9 +42,10 @@ class Continued:
         check_place(self.path, "spikes" if self.spikes else "weights")
         try:
             with h5py.File(self.path, "r", locking=False) as file:
-                about, counts = file["spikesim"].attrs, self._counts(file)
+                about, found = file["spikesim"].attrs, self._steps(file)
+                self.counts = [self._count(*each) for each in zip(found, self.recorders, strict=True)]
                 fits = about["seed"] == seed and about["dt"] == self.dt
-                for steps, count in counts:
+                for steps, count in zip(found, self.counts, strict=True):
                     fits &= len(steps) >= count
                     fits &= (
                         not (steps[max(count - 1, 0) : count] > self.step).any()
@@ -54,15 +56,16 @@ class Continued:
         if not fits:
             raise SpikesimError(f"{said} is of another run or holds less than had been written to it by then.")
 
-    def _counts(self, file: h5py.File) -> list[tuple[Any, int]]:
-        """(steps, how many of them are kept) of everything in the file."""
+    def _steps(self, file: h5py.File) -> list[h5py.Dataset]:
+        """The steps of each recorder."""
         if self.spikes:
-            return [(file[f"spikesim/steps/{r.population.name}"], r.count) for r in self.recorders]
-        steps = [file[f"weights/{k}/steps"] for k in range(len(self.recorders))]
-        return [
-            (s, r.count if isinstance(r, ChangeRecorder) else int(np.searchsorted(s[...], self.step, side="right")))
-            for s, r in zip(steps, self.recorders, strict=True)
-        ]
+            return [file[f"spikesim/steps/{r.population.name}"] for r in self.recorders]
+        return [file[f"weights/{k}/steps"] for k in range(len(self.recorders))]
+
+    def _count(self, steps: h5py.Dataset, recorder: Any) -> int:
+        """How many of them are kept; to be asked for before the recorder goes on."""
+        snapshots = isinstance(recorder, WeightRecorder)
+        return int(np.searchsorted(steps[...], self.step, side="right")) if snapshots else recorder.count
 
     def append(self, *given: Any) -> None:
         self._opened().append(*given)
@@ -77,6 +80,10 @@ class Continued:
         if self._writer is not None:
             self._writer.close(completed, duration_ms)
 
+    @property
+    def closed(self) -> bool:
+        return self._writer is not None and self._writer.closed
+
     def _opened(self) -> Any:
         if self._writer is None:
             self._writer = (_spikes if self.spikes else _weights)(self)
@@ -88,14 +95,14 @@ def _spikes(old: Continued) -> SpikeWriter:
     tails, names = {}, [r.population.name for r in old.recorders]
 
     def cut(file: h5py.File) -> None:
-        for recorder, name in zip(old.recorders, names, strict=True):
-            first = recorder.count // CHUNK * CHUNK
+        for count, name in zip(old.counts, names, strict=True):
+            first = count // CHUNK * CHUNK
             columns = [
                 file[f"spikesim/steps/{name}"],
                 file[f"spikes/{name}/node_ids"],
                 file[f"spikes/{name}/timestamps"],
             ]
-            tails[name] = [column[first : recorder.count] for column in columns[:2]]
+            tails[name] = [column[first:count] for column in columns[:2]]
             for column in columns:
                 column.resize(first, axis=0)
         if "spare" in file["spikesim"]:
@@ -112,7 +119,7 @@ def _spikes(old: Continued) -> SpikeWriter:
 
 def _weights(old: Continued) -> WeightWriter:
     def cut(file: h5py.File) -> None:
-        for k, (_, count) in enumerate(old._counts(file)):
+        for k, count in enumerate(old.counts):
             group = file[f"weights/{k}"]
             for name in ("steps", "times", "values", "changed", "weights"):
                 if name in group:
@@ -139,6 +146,7 @@ def _replaced(old: Continued, cut: Callable[[h5py.File], None], opened: Callable
 @contextlib.contextmanager
 def _copy(path: Path) -> Iterator[Path]:
     new = path.with_name(f".{path.name}.{os.getpid()}.new")
+    tidy(path)
     try:
         shutil.copy(path, new)
         yield new

@@ -144,6 +144,7 @@ class NetworkModel(Parameters):
         Raises SpikesimError for options that do not fit, RunError when the run cannot go on, and Stopped after
         Ctrl-C.
         """
+        from spikesim.checkpoint import check_place_of
         from spikesim.progress import Keeper
 
         duration = self.duration if options.time is None else options.time
@@ -152,6 +153,8 @@ class NetworkModel(Parameters):
             from spikesim.spike_writer import check_place
 
             check_place(Path(os.path.realpath(options.out)))  # before the work, not after it
+        if options.checkpoint is not None:
+            check_place_of(Path(os.path.realpath(options.checkpoint)))
         net = self._network(options)
         net.description = {"network": self.name(), "preset": self.preset, **self.values()}
         began = time.perf_counter()
@@ -160,7 +163,6 @@ class NetworkModel(Parameters):
         spikes = {p.name: net.record(p, "spikes", to=options.out) for p in neurons}
         samples = _sample(net, neurons, options.record)
         keeper = Keeper(self, net, options)
-        net.recorders.append(keeper)
         net.seconds["build"] += time.perf_counter() - began
         if resumed is not None:
             resumed.put(net)

@@ -404,14 +404,17 @@ class Network:
 
     # Files ------------------------------------------------------------------------------------------------
 
-    def checkpoint(self, path: Any) -> None:
-        """Write all that the network's future depends on to an HDF5 file, between two runs.
+    def checkpoint(self, path: Any, *, every: float | None = None) -> None:
+        """Write all that the network's future depends on to an HDF5 file; with `every`, once in so many minutes while
+        it runs.
 
         A checkpoint that is there is replaced when the new one is whole and on disk. Raises SpikesimError for a path
         that cannot be written, and for models or rules that cannot be kept, see docs/files.md.
         """
-        from spikesim.resume import save
+        from spikesim.resume import Regularly, save
 
+        if every is not None:
+            self.recorders.append(Regularly(path, every, lambda where: save(self, where)))
         save(self, path)
 
     @staticmethod

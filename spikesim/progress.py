@@ -5,7 +5,7 @@ trained, say, takes part in three lines:
 
     def simulate(self, options, resumed=None):
         ...                                         # build, in the same way whether it is resumed or not
-        keeper = Keeper(self, self.net, options)    # does nothing unless options.checkpoint is set
+        keeper = Keeper(self, self.net, options, within=False)  # does nothing unless options.checkpoint is set
         if resumed is not None:
             resumed.put(self.net)                   # state of the network; calls self.continue_from(progress)
         for lesson in the_lessons_that_are_left:
@@ -26,15 +26,16 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import os
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from spikesim._version import __version__
 from spikesim.as_data import class_of, from_data, reference, to_data
-from spikesim.checkpoint import check_place_of, read_checkpoint, write_checkpoint
+from spikesim.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from spikesim.errors import SpikesimError
-from spikesim.experiment import NetworkModel, RunOptions
-from spikesim.record import Recorder
+from spikesim.experiment import NetworkModel, RunOptions, Stopped
+from spikesim.record import SpikeRecorder
+from spikesim.resume import Regularly, network_of, save
 from spikesim.state import put_state, state_of
 
 if TYPE_CHECKING:
@@ -44,33 +45,36 @@ KIND = "run"
 EVERY = 10.0  # minutes
 
 
-class Keeper(Recorder):
+class Keeper:
     """Writes checkpoints of a run to `options.checkpoint`, once in `options.checkpoint_every` minutes.
 
-    Among the recorders of a network it looks at the clock while the network runs; else call `look`. Raises
-    SpikesimError at once where the file cannot be written.
+    While the network runs the clock is looked at by itself; a training calls `look` in its loop, too, or instead.
+    Without `options.checkpoint` nothing happens. Raises SpikesimError at once where the file cannot be written.
     """
 
-    def __init__(self, model: NetworkModel, network: Network, options: RunOptions) -> None:
+    def __init__(self, model: NetworkModel, network: Network, options: RunOptions, within: bool = True) -> None:
+        """`within`: also write in the middle of a call of `Network.run`; False where `progress_state` and the network
+        do not go together then."""
         self.model, self.network, self.options = model, network, options
-        self.path = None if options.checkpoint is None else Path(os.path.realpath(options.checkpoint))
-        self.every = 60.0 * (EVERY if options.checkpoint_every is None else options.checkpoint_every)  # s
-        self.last = time.monotonic()
-        if self.path is not None:
-            check_place_of(self.path)
-
-    def drain(self, step: int) -> None:
-        self.look()
+        self.regularly: Regularly | None = None
+        if options.checkpoint is not None:
+            minutes = EVERY if options.checkpoint_every is None else options.checkpoint_every
+            self.regularly = Regularly(options.checkpoint, minutes, self._write)
+            if within:
+                network.recorders.append(self.regularly)
 
     def look(self) -> None:
         """Write if it is time."""
-        if self.path is not None and time.monotonic() - self.last >= self.every:
-            self.save()
+        if self.regularly is not None:
+            self.regularly.look()
 
     def save(self) -> bool:
         """Write now; whether there is a file to write to. Raises SpikesimError for what cannot be kept or written."""
-        if self.path is None:
-            return False
+        if self.regularly is not None:
+            self.regularly.save()
+        return self.regularly is not None
+
+    def _write(self, path: Path) -> None:
         arrays: dict[str, Any] = {}
         model, owner = self.model, f"{type(self.model).__name__}.progress_state"
         attrs = {
@@ -78,13 +82,11 @@ class Keeper(Recorder):
             "preset": model.preset,
             "given": {name: getattr(model, name) for name in sorted(model.given)},
             "options": {**dataclasses.asdict(self.options), "seed": self.network.seed, "out": _real(self.options.out),
-                        "checkpoint": str(self.path)},
+                        "checkpoint": str(path)},
             "state": state_of(self.network, arrays),
             "progress": to_data(dict(model.progress_state()), arrays, owner),
         }  # fmt: skip
-        write_checkpoint(self.path, KIND, attrs, arrays)
-        self.last = time.monotonic()
-        return True
+        write_checkpoint(path, KIND, attrs, arrays)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,10 +108,10 @@ class Resumed:
 
 def read_run(path: str | os.PathLike[str], *, allow_changed: bool = False) -> Resumed:
     """The run that a `Keeper` kept. Raises SpikesimError where it cannot be had."""
-    found = read_checkpoint(path, allow_changed=allow_changed)
-    if found.kind != KIND:
-        raise SpikesimError(f"{path} is a checkpoint of a {found.kind} that was built in Python: go on with it by "
-                            "ss.Network.resume; `spikesim resume` is for `spikesim run`.")  # fmt: skip
+    return _run_of(read_checkpoint(path, KIND, allow_changed=allow_changed), allow_changed)
+
+
+def _run_of(found: Checkpoint, allow_changed: bool) -> Resumed:
     attrs = found.attrs
     kind: Any = class_of(attrs["model"], allow_changed)
     options = {
@@ -123,15 +125,50 @@ def read_run(path: str | os.PathLike[str], *, allow_changed: bool = False) -> Re
 
 
 def resume_run(path: str | os.PathLike[str], *, allow_changed: bool = False, **changed: Any) -> dict[str, Any]:
-    """Go on with a run to its end, or to a later one; returns what `NetworkModel.simulate` does.
+    """Go on with a run to its end, or to a later one, and keep it where it was.
 
     changed
         options (see `RunOptions`) that are to be others, such as `time` and `threads`.
 
-    Raises SpikesimError for a file that cannot be resumed.
+    Returns what `NetworkModel.simulate` does; of a network that was built in Python, how far it is, how many spikes it
+    has recorded and how fast it was. Raises SpikesimError for a file that cannot be resumed, and for a network that was
+    built in Python without a `time`.
     """
-    resumed = read_run(path, allow_changed=allow_changed)
-    return resumed.model.simulate(dataclasses.replace(resumed.options, **changed), resumed=resumed)
+    found = read_checkpoint(path, allow_changed=allow_changed)
+    if found.kind != KIND:
+        return _go_on(found, allow_changed, RunOptions(checkpoint=os.fspath(path), **changed))
+    resumed = _run_of(found, allow_changed)
+    options = dataclasses.replace(resumed.options, checkpoint=os.fspath(path), **changed)
+    return resumed.model.simulate(options, resumed=resumed)
+
+
+def _go_on(found: Checkpoint, allow_changed: bool, options: RunOptions) -> dict[str, Any]:
+    """Go on with a network that was built in Python."""
+    if options.time is None:
+        raise SpikesimError(f"{found.path} is of a network that was built in Python: say by --time where it is to end.")
+    network = network_of(found, options.threads, allow_changed)
+    begin, left = network.time, options.time - network.time
+    if not left > 0:
+        raise SpikesimError(f"the network has come to {begin:g} ms, so it cannot end at {options.time:g}: give it "
+                            "a longer --time.")  # fmt: skip
+    minutes = EVERY if options.checkpoint_every is None else options.checkpoint_every
+    keeper = Regularly(found.path, minutes, lambda where: save(network, where))
+    network.recorders.append(keeper)
+    with network:
+        try:
+            network.run(left, progress=options.progress and not options.quiet)
+        except KeyboardInterrupt:
+            keeper.save()
+            raise Stopped(f"stopped at {network.time:g} of {options.time:g} ms; `spikesim resume {found.path}` goes on "
+                          "from there.") from None  # fmt: skip
+        keeper.save()
+    return {
+        "realtime_factor": network.seconds["run"] / ((network.time - begin) * 1e-3),
+        "build_s": network.seconds["build"], "compile_s": network.seconds["compile"], "run_s": network.seconds["run"],
+        "spikes": sum(r.count for r in network.recorders if isinstance(r, SpikeRecorder)),
+        "seed": network.seed, "threads": network.threads, "precision": network.precision, "dt_ms": network.dt,
+        "time_ms": network.time, "version": __version__,
+    }  # fmt: skip
 
 
 def check_keeps(model: NetworkModel) -> None:

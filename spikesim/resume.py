@@ -8,12 +8,15 @@ are functions of the seed, so synapses that were drawn are drawn again; those th
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from spikesim.as_data import from_data, to_data
-from spikesim.checkpoint import read_checkpoint, write_checkpoint
+from spikesim.checkpoint import Checkpoint, check_place_of, read_checkpoint, write_checkpoint
 from spikesim.connecting import check_rule
 from spikesim.delays import Delays
 from spikesim.drive import Drive
@@ -38,11 +41,40 @@ def save(network: Network, path: str | os.PathLike[str]) -> None:
     write_checkpoint(path, KIND, {"network": described(network, arrays), "state": state}, arrays)
 
 
+class Regularly(Recorder):
+    """Keeps what runs in the file `path`, once in so many `minutes`. It is among the recorders of a network, for these
+    are asked for what they have several times a second. Raises SpikesimError where the file cannot be written."""
+
+    def __init__(self, path: str | os.PathLike[str], minutes: float, write: Callable[[Path], None]) -> None:
+        if not (isinstance(minutes, (int, float)) and minutes >= 0):
+            raise SpikesimError(f"checkpoints: every is a number of minutes, not {minutes!r}.")
+        self.path, self.every, self.write = Path(os.path.realpath(path)), 60.0 * minutes, write
+        self.last = time.monotonic()
+        check_place_of(self.path)
+
+    def drain(self, step: int) -> None:
+        self.look()
+
+    def look(self) -> None:
+        """Write if it is time."""
+        if time.monotonic() - self.last >= self.every:
+            self.save()
+
+    def save(self) -> None:
+        """Write now. Raises SpikesimError for what cannot be kept or written."""
+        self.write(self.path)
+        self.last = time.monotonic()
+
+
 def load(path: str | os.PathLike[str], threads: int | None, allow_changed: bool) -> Network:
     """The network that `save` wrote. Raises SpikesimError where it cannot be had."""
-    found = read_checkpoint(path, allow_changed=allow_changed)
+    return network_of(read_checkpoint(path, allow_changed=allow_changed), threads, allow_changed)
+
+
+def network_of(found: Checkpoint, threads: int | None, allow_changed: bool) -> Network:
+    """The network in a checkpoint that has been read."""
     if found.kind != KIND:
-        raise SpikesimError(f"{path} is a checkpoint of a {found.kind}: give it to `spikesim resume`.")
+        raise SpikesimError(f"{found.path} is a checkpoint of a {found.kind}: give it to `spikesim resume`.")
     network = made(found.attrs["network"], found.arrays, threads, allow_changed)
     put_state(network, found.attrs["state"], found.arrays, allow_changed)
     return network

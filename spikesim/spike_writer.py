@@ -231,6 +231,11 @@ class SpikeWriter:
             self._about.attrs.modify("duration_ms", np.float64(duration_ms))
             self._file.flush()
 
+    @property
+    def closed(self) -> bool:
+        """Whether the file was finished."""
+        return not self._file
+
     def close(self, completed: bool = True, duration_ms: float | None = None) -> None:
         """Finish the file. Not `completed` marks a run that was cut short; a second call does nothing."""
         if not self._file:

@@ -40,7 +40,8 @@ def state_of(network: Network, arrays: Arrays) -> dict[str, Any]:
     from spikesim.clock.portable import gathered
 
     for writer in network._writers.values():
-        writer.flush(network.time)
+        if not writer.closed:
+            writer.flush(network.time)
         to_disk(writer.path)
     arrays.update((f"state/{name}", array) for name, array in gathered(network._engine).items())
     guard = network.guard
@@ -60,7 +61,11 @@ def put_state(network: Network, state: dict[str, Any], arrays: Arrays, allow_cha
     Files that recorders stream to are gone on with. Raises SpikesimError where the network does not fit.
     """
     network.step = state["step"]
-    made = {"populations": network.populations, "weights": network.projections, "recorders": recorders(network)}
+    made: dict[str, list[Any]] = {
+        "populations": network.populations,
+        "weights": network.projections,
+        "recorders": recorders(network),
+    }
     for what, found in made.items():
         if len(found) != len(state[what]):
             raise SpikesimError(f"the checkpoint has {len(state[what])} {what}, not {len(found)}: the network is "
