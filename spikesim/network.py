@@ -251,7 +251,7 @@ class Network:
         found = as_scripts(self, scripts)
         self.prepare()
         with self._stoppable() as stopped:
-            if playable(self, self._engine):
+            if playable(self, self._engine, found):
                 widen(self, found)
                 player = Player(self._engine, found, stopped)
                 last = self.step + sum(script.steps for script in found)

@@ -16,9 +16,9 @@
         @staticmethod
         def reset(s, c): return (c.V_reset,)
 
-`advance` and `reset` return the new state in the order of `state`, `advance` without the variables in `steady`. `free` is False while the neuron is
-refractory, which the engine counts if the model has a parameter `t_ref`. Hooks are plain Python functions of
-numbers; the engine compiles them, and the reference simulator calls them as they are.
+`advance` and `reset` return the new state in the order of `state`, `advance` without the variables in `steady`. `free`
+is False while the neuron is refractory, which the engine counts if the model has a parameter `t_ref`. Hooks are plain
+Python functions of numbers; the engine compiles them, and the reference simulator calls them as they are.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikesim.distributions import is_number, sample
+from spikesim.distributions import is_number, numbers, sample
 from spikesim.errors import SpikesimError, unknown
 from spikesim.memory import available
 from spikesim.neuron import Neuron
@@ -103,9 +103,13 @@ class Population(View):
         if is_number(value):
             type(self.model).within_limits(name, float(value))
             return np.array([float(value)])
-        self._draws += np.ndim(value) == 0  # a distribution: each draws numbers of its own
-        stream = Stream(self.network.seed, "PARAMETER", self.index * 4096 + self._draws)
-        array = sample(value, self.n if n is None else n, stream, f"population {self.name!r}: {name}")
+        n = self.n if n is None else n
+        if hasattr(value, "ppf"):
+            self._draws += 1  # each distribution draws numbers of its own
+            stream = Stream(self.network.seed, "PARAMETER", self.index * 4096 + self._draws)
+            array = sample(value, n, stream, f"population {self.name!r}: {name}")
+        else:
+            array = numbers(value, n, f"population {self.name!r}: {name}")
         type(self.model).within_limits(name, array)
         return array
 
@@ -145,14 +149,18 @@ class Population(View):
 
     def constants_of(self, changes: list[dict[str, Any]]) -> Any:
         """(changes, constants, 1 or n_padded): the constants that the parameters in force give with each of `changes`,
-        all of the same parameters, laid out as the engine has them. They must fit there: see `widened`."""
+        all of the same parameters, laid out as the engine has them. Where these differ from neuron to neuron, those in
+        force must do so, too."""
         n, names = self.n, list(changes[0])
         values = dict(self.values)
         wide = any(len(change[name]) > 1 for change in changes for name in names)
         for name, value in self.values.items():  # one after the other, as if they were so many more neurons
             if name in names:
                 size = n if wide else 1
-                values[name] = np.concatenate([np.broadcast_to(change[name], size) for change in changes])
+                values[name] = np.empty((len(changes), size))
+                for row, change in zip(values[name], changes, strict=True):
+                    row[:] = change[name]
+                values[name] = values[name].ravel()
             elif _numeric(type(self.model), name) and len(value) > 1:
                 values[name] = np.tile(value, len(changes))
         found = self.model.constants_for(values, self.network.dt)

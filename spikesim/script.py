@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Reset:
+    pass
+
+
+@dataclass(frozen=True)
 class Run:
     steps: int
 
@@ -33,13 +38,13 @@ class Trigger:
     event: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Set:
     population: Population
     values: dict[str, Any]  # name -> array of length 1 or n
 
 
-Action = Run | Trigger | Set
+Action = Reset | Run | Trigger | Set
 
 
 class Interrupted(KeyboardInterrupt):
@@ -75,11 +80,21 @@ class Script:
             raise unknown("this network", "event", event, self.net.events)
         self.actions.append(Trigger(event))
 
-    def set(self, population: Population, **values: Any) -> None:
-        """Set parameters or state variables of all neurons of a population: numbers or arrays."""
+    def reset(self) -> None:
+        """Neurons, spikes in flight and traces back to how they began; see `Network.reset`."""
+        self.actions.append(Reset())
+
+    def set(self, population: Population, **values: Any) -> Set:
+        """Set parameters or state variables of all neurons of a population: numbers or arrays. Returns the action,
+        which other scripts may `add` as it is."""
         if population.network is not self.net:
             raise SpikesimError(f"Script.set: {population!r} belongs to another network.")
-        self.actions.append(Set(population, population.checked_values(values)))
+        return self.add(Set(population, population.checked_values(values)))
+
+    def add(self, action: Set) -> Set:
+        """An action that another script of this network has, too."""
+        self.actions.append(action)
+        return action
 
 
 def as_scripts(net: Network, scripts: Script | Iterable[Script]) -> list[Script]:
@@ -102,6 +117,8 @@ def play_one_by_one(net: Network, scripts: list[Script], stopped: list[int]) -> 
                 net._until(net.step + action.steps, net._engine.run, [])
             elif isinstance(action, Trigger):
                 net.trigger(action.event)
+            elif isinstance(action, Reset):
+                net.reset()
             else:
                 action.population.set(**_plain(action))
     return len(scripts)

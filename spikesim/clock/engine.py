@@ -324,8 +324,8 @@ class ClockEngine:
             return [self._source_operation(population, thread)]
         inputs = self.inputs.fields(thread, population) if model.receptors else self.inputs.none()
         context = Context(
-            neurons.UpdateContext, listed=np.zeros(neurons.BLOCK + 1, np.int32),
-            counted=np.zeros(neurons.BLOCK, np.int32), lo=lo, hi=hi, stride=self.inputs.strides[thread], used=self._used(population),
+            neurons.UpdateContext, lo=lo, hi=hi, stride=self.inputs.strides[thread], used=self._used(population),
+            listed=np.zeros(neurons.BLOCK + 1, np.int32), counted=np.zeros(neurons.BLOCK, np.int32),
             refractory=population.arrays["refractory"], emitted=population.emitted, **inputs,
             **self._state(population), **self._random(population), **self.own_spikes(population, thread),
         )  # fmt: skip

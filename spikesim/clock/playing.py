@@ -14,26 +14,27 @@ import numpy as np
 from numba import njit
 
 from spikesim.change_recorder import ChangeRecorder
-from spikesim.clock.contexts import Context
+from spikesim.clock.contexts import LENGTH, Context
 from spikesim.clock.drive import INTERRUPT
 from spikesim.clock.events import CopyContext, EventRuntime, copy_op
 from spikesim.jit import cache_for
 from spikesim.lowlevel import call, flush_denormals, restore_denormals
 from spikesim.record import WeightRecorder
-from spikesim.script import Run, Script, Set, Trigger
+from spikesim.script import Reset, Run, Script, Set, Trigger
 
 if TYPE_CHECKING:
     from spikesim.clock.engine import ClockEngine
     from spikesim.network import Network
-    from spikesim.population import Population
+
+Rows = list[tuple[int, int, int]]
 
 
 @functools.cache
 def player() -> Any:
     """Compiled function (functions, contexts, program, row, done, step, limit, block, sync, full) -> (row, done, step).
 
-    Plays from `row`, of which `done` steps are over, up to step `limit`, or until a recorder's buffer is full (looked at
-    after every `block` of steps), or the host asks for an end, up to the end of a script.
+    Plays from `row`, of which `done` steps are over, up to step `limit`, or until a recorder's buffer is full (looked
+    at after every `block` of steps), or the host asks for an end, up to the end of a script.
     """
     with cache_for() as cache:
 
@@ -65,13 +66,17 @@ def player() -> Any:
         return play
 
 
-def playable(net: Network, engine: ClockEngine) -> bool:
-    """Whether nothing has to be done between two actions of a script, in Python."""
+def playable(net: Network, engine: ClockEngine, scripts: list[Script]) -> bool:
+    """Whether nothing has to be done between two actions of the scripts in Python."""
+    learning = [p for p in net.projections if p.plastic and not isinstance(p.runtime, EventRuntime)]
+    resets = any(isinstance(action, Reset) for script in scripts for action in script.actions)
     return not (
         engine.n_threads > 1
         or engine.constraints
         or any(isinstance(r, WeightRecorder | ChangeRecorder) for r in net.recorders)
-        or any(p.plastic and not isinstance(p.runtime, EventRuntime) and p.rule.events for p in net.projections)
+        or any(p.rule.events or resets for p in learning)
+        or resets
+        and any(p.short_term is not None for p in net.projections)
         or any(len(p.changes) or p.model.replays for p in net.populations)
     )
 
@@ -82,10 +87,10 @@ class Player:
     def __init__(self, engine: ClockEngine, scripts: list[Script], stopped: list[int]) -> None:
         self.engine, self.scripts, self.stopped = engine, scripts, stopped
         self.kept: list[Any] = []  # what the program points to
-        tables = {key: self._table(*key) for key in self._keys()}
-        used = dict.fromkeys(tables, 0)
-        rows: list[tuple[int, int, int]] = []
-        events: dict[str, list[tuple[int, int, int]]] = {}
+        sets = self._sets()
+        events: dict[str, Rows] = {}
+        resetting: Rows = []
+        rows: Rows = []
         for script in scripts:
             for action in script.actions:
                 if isinstance(action, Run):
@@ -94,10 +99,11 @@ class Player:
                     if action.event not in events:
                         events[action.event] = self._rows(engine.event_operations(action.event))
                     rows += events[action.event]
+                elif isinstance(action, Reset):
+                    resetting = resetting or self._rows(_reset_operations(engine))
+                    rows += resetting
                 else:
-                    key = _key(action)
-                    rows += tables[key][used[key]]
-                    used[key] += 1
+                    rows += sets[action]
             rows.append((0, 0, 0))
         self.program = np.array(rows, dtype=np.int64).reshape(-1, 3)
         self.ends = np.flatnonzero((self.program[:, :2] == 0).all(axis=1))
@@ -132,54 +138,56 @@ class Player:
                 if isinstance(action, Set):
                     action.population.values.update(_parameters(action))
 
-    def _keys(self) -> list[tuple[Population, tuple[str, ...]]]:
-        actions = [a for script in self.scripts for a in script.actions if isinstance(a, Set)]
-        return list(dict.fromkeys(map(_key, actions)))
-
-    def _rows(self, operations: list[tuple[int, Context]]) -> list[tuple[int, int, int]]:
+    def _rows(self, operations: list[tuple[int, Context]]) -> Rows:
         self.kept += operations
         return [(0, address, context.address) for address, context in operations]
 
-    def _copies(self, origins: Any, target: Any, n_bytes: int) -> list[tuple[int, int, int]]:
-        """A row for each of `origins`, addresses, that copies from there to the array `target`."""
-        contexts = np.zeros((len(origins), len(Context(CopyContext, origin=0, target=0, n_bytes=0).words)), np.int64)
-        contexts[:, :3] = np.array(
-            [origins, np.full_like(origins, target.ctypes.data), np.full_like(origins, n_bytes)]
-        ).T
-        self.kept += [contexts, target]
-        address = copy_op().address
-        return [
-            (0, address, int(context))
-            for context in contexts.ctypes.data + np.arange(len(origins)) * contexts.strides[0]
-        ]
-
-    def _table(self, population: Population, names: tuple[str, ...]) -> list[list[tuple[int, int, int]]]:
-        """For each action that sets these names, the rows that do it."""
-        actions = [a for script in self.scripts for a in script.actions
-                   if isinstance(a, Set) and _key(a) == (population, names)]  # fmt: skip
-        n, dtype = population.n, population.network.dtype
-        rows: list[list[tuple[int, int, int]]] = [[] for _ in actions]
-        for name in names:
-            if name in population.model.state:
-                place = population._row(name)[:n]
-                held = np.array([np.broadcast_to(a.values[name], n) for a in actions], dtype=dtype)
-                self._add(rows, held, place)
-        if any(name not in population.model.state for name in names):
-            held = population.constants_of([_parameters(a) for a in actions])
-            self._add(rows, held, population.constants)
-            self._add(rows, np.broadcast_to(np.ones_like(population.stale), (len(actions), len(population.stale))).copy(),
-                      population.stale)  # fmt: skip
+    def _sets(self) -> dict[Set, Rows]:
+        """For each action that sets something, the rows that do it: copies of what is made here for all of a kind."""
+        kinds: dict[Any, list[Set]] = {}
+        for action in dict.fromkeys(a for script in self.scripts for a in script.actions if isinstance(a, Set)):
+            kinds.setdefault((action.population, tuple(action.values)), []).append(action)
+        rows: dict[Set, Rows] = {}
+        for (population, names), actions in kinds.items():
+            n, dtype, state = population.n, population.network.dtype, population.model.state
+            copies = []
+            for name in filter(state.__contains__, names):
+                held = np.empty((len(actions), n), dtype)
+                for row, action in zip(held, actions, strict=True):
+                    row[:] = action.values[name]
+                copies.append(self._copies(held, population._row(name)[:n]))
+            if any(name not in state for name in names):
+                copies.append(
+                    self._copies(population.constants_of(list(map(_parameters, actions))), population.constants)
+                )
+                stale = np.ones((len(actions), len(population.stale)), population.stale.dtype)
+                copies.append(self._copies(stale, population.stale))
+            rows.update(zip(actions, map(list, zip(*copies, strict=True)), strict=True))
         return rows
 
-    def _add(self, rows: list[list[tuple[int, int, int]]], held: Any, place: Any) -> None:
-        self.kept.append(held)
-        origins = held.ctypes.data + np.arange(len(held)) * held.strides[0]
-        for row, copy in zip(rows, self._copies(origins, place, held[0].nbytes), strict=True):
-            row.append(copy)
+    def _copies(self, held: Any, target: Any) -> Rows:
+        """For each of `held` a row of the program that copies it to the array `target`."""
+        contexts = np.zeros((len(held), LENGTH), np.int64)
+        contexts[:, 0] = held.ctypes.data + np.arange(len(held)) * held.strides[0]
+        contexts[:, 1], contexts[:, 2] = target.ctypes.data, held[0].nbytes
+        self.kept += [contexts, target, held]
+        address = copy_op().address
+        places = contexts.ctypes.data + np.arange(len(held)) * contexts.strides[0]
+        return [(0, address, place) for place in places.tolist()]
 
 
-def _key(action: Set) -> tuple[Population, tuple[str, ...]]:
-    return action.population, tuple(action.values)
+def _reset_operations(engine: ClockEngine) -> list[tuple[int, Context]]:
+    """What `Network.reset` does, where no synapse keeps anything but its weight."""
+    net, pairs = engine.network, [(np.zeros_like(engine.inputs.array), engine.inputs.array)]
+    for p in net.populations:
+        pairs += [(p.first_state[row], p.arrays["state"][row]) for row, name in enumerate(p.model.state)
+                  if name not in p.model.learned]  # fmt: skip
+        pairs += [(np.zeros_like(array), array) for name, array in p.arrays.items() if name != "state"]
+    for projection in net.projections:
+        pairs += [(np.zeros_like(array), array) for name, array in projection.arrays.items()
+                  if not name.startswith(projection.kept)]  # fmt: skip
+    return [(copy_op().address, Context(CopyContext, origin=origin, target=target, n_bytes=target.nbytes))
+            for origin, target in pairs if target.nbytes]  # fmt: skip
 
 
 def _parameters(action: Set) -> dict[str, Any]:

@@ -168,12 +168,38 @@ def test_control_c_ends_with_a_whole_script(threads):
         np.testing.assert_array_equal(p.weights, q.weights)
 
 
+def test_a_reset_in_a_script_is_a_reset():
+    a, b = network(), network()
+    one_by_one(a, range(2))
+    a.reset()
+    one_by_one(a, range(2, 3))
+    first, second, third = scripts(b, range(3))
+    again = ss.Script(b)
+    again.reset()
+    b.play([first, second, again, third])
+    same(a, b)
+
+
+def test_scripts_may_share_an_action():
+    a, b = network(), network()
+    script, other = ss.Script(a), ss.Script(a)
+    action = script.set(by_name(a, "source"), rate=RATES)
+    other.add(action)
+    for each in (script, other):
+        each.run(20.0)
+    a.play([script, other])
+    by_name(b, "source").set(rate=RATES)
+    b.run(40.0)
+    same(a, b)
+
+
 def test_a_script_without_time_is_played_too():
     net = network()
     script = ss.Script(net)
     script.set(by_name(net, "out"), V_m=2.5)
     net.play(script)
-    assert (by_name(net, "out").get("V_m") == 2.5).all() and net.step == 0
+    assert (by_name(net, "out").get("V_m") == 2.5).all()
+    assert net.step == 0
 
 
 def test_what_cannot_be_done_is_told_while_it_is_written_down():
