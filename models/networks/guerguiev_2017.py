@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from pathlib import Path
+import functools
 
 import h5py
 import numpy as np
 
-from spikesim import AllToAll, Network, __version__
+from spikesim import AllToAll, Network, Script
 from spikesim.errors import SpikesimError
-from spikesim.experiment import NetworkModel
 from spikesim.models.neurons.poisson import PoissonSource
 from spikesim.models.neurons.segregated_dendrite import DendriticOutput, SegregatedDendrite
 from spikesim.models.plasticity.plateau import PlateauRule
-from spikesim.output import check_writable
 from spikesim.rng import Stream
+from spikesim.script import Interrupted
+from spikesim.training import TrainedNetwork
 
 PIXELS, CLASSES = 784, 10
 #: hidden layers -> learning rates from the first hidden layer to the output, as published
@@ -27,26 +25,31 @@ SETTLE = 30.0  # ms before averages begin
 TEST_SEED = 1 << 62  # tests draw from another seed than training does
 
 
-class Guerguiev2017(NetworkModel):
+class Guerguiev2017(TrainedNetwork):
     """784 Poisson inputs, hidden layers of neurons with segregated dendrites, 10 output units.
 
     An image is shown for a forward phase and, while a teacher drives the output, a target phase. Each ends with a
     plateau potential in every hidden neuron, and from the difference of the two each basal synapse learns. Output
-    spikes reach every hidden layer's apical dendrites through fixed random weights. Profile: full postsynaptic
-    potentials, zero-mean feedback, teaching currents as in the authors' program. dt = 1 ms.
+    spikes reach every hidden layer's apical dendrites through fixed random weights. Nothing is reset between images.
+    Profile: full postsynaptic potentials, zero-mean feedback, teaching currents as in the authors' program. dt = 1 ms.
+
+    feedback
+        "random"; "symmetric": the product of the forward weights from there to the output, after every image anew;
+        "noisy": that, with normal noise of s.d. `feedback_noise` on each weight, drawn anew after every image.
+    feedback_density, feedback_gain
+        the share of the random feedback weights that are not 0, and what those are multiplied by: 0.2 and 5 for the
+        published sparse feedback.
 
     A run uses one thread, whatever is asked for: with delays of one step there is too little to share between two
-    meetings of the threads, and on two cores it gets slower.
+    meetings of the threads. Several networks side by side use all cores.
 
-    JSON of a run: test_error_before, test_error (%), error_curve [[images, %], ...], images_per_second (training),
-    seconds (training). With `out` the weights, biases and the curve are kept in an HDF5 file.
+    JSON of a run: see `TrainedNetwork.simulate`. With `out` the weights, biases and the curve are kept in an HDF5 file.
     """
 
     hidden: str = "500"  # neurons per hidden layer, e.g. 500 or 500,100; 0: no hidden layer
     train_images: int = 60000  # per epoch, drawn without replacement in a new order each epoch
     test_images: int = 10000  # the first ones of the test set
     epochs: int = 1
-    test_every: int = 0  # images between tests on the way; 0: only before and after
     eta: str = "published"  # or learning rates from the first hidden layer to the output: 0.21,0.21
     phase: float = 50.0  # ms, shortest forward and target phase
     extra_mean: float = 2.0  # ms, mean of the inverse-Gaussian extra length
@@ -54,14 +57,20 @@ class Guerguiev2017(NetworkModel):
     test_phase: float = 500.0  # ms
     phi_max: float = 200.0  # Hz, highest rate of inputs and neurons
     g_a: float = 0.0  # 1/ms, apical dendrite to soma
+    feedback: str = "random"  # symmetric, noisy
+    feedback_density: float = 1.0
+    feedback_gain: float = 1.0
+    feedback_noise: float = 0.05
     dt: float = 1.0  # ms
     mnist_folder: str = ""  # a folder with the four IDX files; empty: those that come along
 
     title = "Segregated dendrites learn MNIST"
     reference = "doi:10.7554/eLife.22901"
     small = {"hidden": "20", "train_images": 2, "test_images": 2}
+    choices = {"feedback": ("random", "symmetric", "noisy")}
     limits = {"train_images": (">= 1", "<= 60000"), "test_images": (">= 1", "<= 10000"), "epochs": (">= 1",),
-              "test_every": (">= 0",), "phase": ("> 30",), "test_phase": ("> 30",), "dt": ("> 0",)}  # fmt: skip
+              "test_every": (">= 0",), "phase": ("> 30",), "test_phase": ("> 30",), "dt": ("> 0",),
+              "feedback_density": ("> 0", "<= 1"), "feedback_noise": (">= 0",)}  # fmt: skip
 
     def __init__(self, **given):
         super().__init__(**given)
@@ -75,6 +84,9 @@ class Guerguiev2017(NetworkModel):
         self.rates = published if self.eta == "published" else tuple(self._numbers("eta", float))
         if len(self.rates) != len(self.layers) + 1:
             raise SpikesimError(f"Guerguiev2017: eta has {len(self.rates)} rates for {len(self.layers) + 1} layers.")
+        if self.feedback != "random" and (self.feedback_density, self.feedback_gain) != (1.0, 1.0):
+            raise SpikesimError(f"Guerguiev2017: feedback_density and feedback_gain are for random feedback, "
+                                f"not for feedback={self.feedback!r}.")  # fmt: skip
 
     def _numbers(self, name, kind):
         try:
@@ -97,52 +109,76 @@ class Guerguiev2017(NetworkModel):
         bias = _normal(net, len(self.layers), CLASSES)
         self.output = net.add(DendriticOutput(eta_bias=self.rates[-1], bias=bias, **neurons), CLASSES, name="output")
         chain = [self.input, *self.hidden_layers, self.output]
-        self.forward, self.feedback = [], []
+        self.forward = []
         for k, (below, above) in enumerate(zip(chain, chain[1:], strict=False)):
             mean, spread = weight_range(below.n, self.phi_max)
             weights = mean + spread * _between(net, 2 * k, below.n * above.n)
             self.forward.append(net.connect(below, above, AllToAll(), weight=weights, delay=net.dt,
                                             receptor="basal", plasticity=PlateauRule(eta=self.rates[k])))  # fmt: skip
-        for k, layer in enumerate(self.hidden_layers):
-            _, spread = weight_range(layer.n, self.phi_max)
-            weights = spread * _between(net, 2 * k + 1, CLASSES * layer.n)
-            self.feedback.append(net.connect(self.output, layer, AllToAll(), weight=weights, delay=net.dt,
-                                             receptor="apical"))  # fmt: skip
+        self.backward = [
+            net.connect(self.output, layer, AllToAll(), weight=self._feedback_weights(net, k), delay=net.dt,
+                        receptor="apical")
+            for k, layer in enumerate(self.hidden_layers)
+        ]  # fmt: skip
+        self.teacher = [self._taught(label) for label in (*range(CLASSES), None)]
 
-    def _show(self, pixels, length, plateau):
-        """One phase with an image: let the network settle, average, end in the plateau."""
-        self.input.set(rate=self.phi_max / 255.0 * pixels)
-        self._phase(length, plateau)
+    def _feedback_weights(self, net, k):
+        """(10 n,) initial weights from the output to the k-th hidden layer, which has n neurons."""
+        n = self.layers[k]
+        if self.feedback != "random":
+            return self._transposed(k, 0)
+        weights = weight_range(n, self.phi_max)[1] * _between(net, 2 * k + 1, CLASSES * n)
+        kept = Stream(net.seed, "CONNECT", 1_000_000 + k).uniform(CLASSES * n) < self.feedback_density
+        return self.feedback_gain * weights * kept
 
-    def _phase(self, length, plateau):
-        self.net.run(SETTLE)
-        self.net.trigger("settled")
-        self.net.run(length - SETTLE)
-        self.net.trigger(plateau)
+    def _transposed(self, k, lesson):
+        """(10 n,) the weights from the k-th hidden layer to the output, transposed, as they are before a lesson; with
+        noise, where that is asked for."""
+        forward = [p.weights.reshape(p.source.n, p.target.n) for p in self.forward[k + 1 :]]
+        weights = functools.reduce(np.matmul, forward).T.ravel()
+        if self.feedback == "noisy":
+            noise = Stream(self.net.seed, "NOISE", 1_000_000 + k).at(lesson * weights.size)
+            weights = weights + self.feedback_noise * noise.normal(weights.size)
+        return weights
 
-    def _teach(self, label=None):
-        """Let the teacher drive the output towards `label`, or let go of it."""
+    def _taught(self, label):
+        """The action by which the teacher drives the output towards `label`, or lets go of it."""
         right = np.arange(CLASSES) == label
         taught = label is not None
-        self.output.set(g_E=1.0 * (taught & right), g_I=1.0 * (taught & ~right))
+        return Script(self.net).set(self.output, g_E=1.0 * (taught & right), g_I=1.0 * (taught & ~right))
 
-    def learn(self, pixels, label, lengths):
-        """Show one image (784 pixels, 0-255) in both phases (ms); synapses learn at the end of the second."""
-        self._teach()
-        self._show(pixels, lengths[0], "forward_plateau")
-        self._teach(label)
-        self._phase(lengths[1], "target_plateau")
+    def lesson(self, pixels, label, lengths):
+        """The script that shows an image (784 pixels, 0-255) in both phases (ms); synapses learn at its end."""
+        script = Script(self.net)
+        script.add(self.teacher[-1])
+        script.set(self.input, rate=self.phi_max / 255.0 * pixels)
+        self._phase(script, lengths[0], "forward_plateau")
+        script.add(self.teacher[label])
+        self._phase(script, lengths[1], "target_plateau")
+        return script
+
+    @staticmethod
+    def _phase(script, length, plateau):
+        """Let the network settle, average, end in the plateau."""
+        script.run(SETTLE)
+        script.trigger("settled")
+        script.run(length - SETTLE)
+        script.trigger(plateau)
 
     def answer(self, pixels):
         """The class that the network sees in an image: the output unit of the highest mean voltage, from silence."""
-        self.net.reset()
-        self._show(pixels, self.test_phase, "forward_plateau")
+        script = Script(self.net)
+        script.reset()
+        script.add(self.teacher[-1])
+        script.set(self.input, rate=self.phi_max / 255.0 * pixels)
+        self._phase(script, self.test_phase, "forward_plateau")
+        self.net.play(script)
         return int(np.argmax(self.output.get("V_f")))
 
     def twin(self):
         """A network with the same weights and other random numbers: tests leave no trace in the training."""
         other = type(self)(**{name: getattr(self, name) for name in self.given})
-        other.build(Network(dt=self.dt, seed=self.net.seed ^ TEST_SEED, precision=self.net.precision))
+        other.build(Network(dt=self.dt, seed=self.net.seed ^ TEST_SEED, precision=self.net.precision, max_rate=None))
         other.take_after(self)
         return other
 
@@ -151,65 +187,70 @@ class Guerguiev2017(NetworkModel):
         for mine, theirs in zip(self.forward, other.forward, strict=True):
             mine.weights = theirs.weights
             mine.target.set(bias=theirs.target.get("bias"))
-        for mine, theirs in zip(self.feedback, other.feedback, strict=True):
+        for mine, theirs in zip(self.backward, other.backward, strict=True):
             mine.weights = theirs.weights
 
     # Training ---------------------------------------------------------------------------------------------
 
-    def simulate(self, options):
-        """Train and test. Raises SpikesimError for broken image files. See the class for what is returned."""
-        if options.out:
-            check_writable(Path(options.out))  # before the work, not after it
-        images, labels = self._images("train", 60000)
+    def prepare(self, options):
+        """Read the images, build the network and its twin for tests. Raises SpikesimError for broken image files."""
+        self.images, self.labels = self._images("train", 60000)
         self.test_set = self._images("test", self.test_images)
-        self.build(Network(dt=self.dt, seed=options.seed, precision=options.precision, max_rate=options.max_rate))
+        # No guard against explosions: no neuron can fire at more than phi_max.
+        self.build(Network(dt=self.dt, seed=options.seed, precision=options.precision, max_rate=None))
         self.tester = self.twin()
-        curve, seconds, done, interrupted = [[0, self.error()]], 0.0, 0, False
-        with _bar(self.epochs * self.train_images, options.progress) as bar:
+        self.tester_at_first = self.tester.net.store()
+
+    def lessons(self):
+        return self.epochs * self.train_images
+
+    def learn(self, n):
+        if self.feedback == "random":
+            self.net.play([self.lesson(*given) for given in self.given_in_lessons(self.done, n)])
+            return
+        for k, given in enumerate(self.given_in_lessons(self.done, n)):
+            stopped = False
             try:
-                for image, label, lengths in self._lessons(images, labels):
-                    began = time.perf_counter()
-                    self.learn(image, label, lengths)
-                    seconds += time.perf_counter() - began
-                    done += 1
-                    bar.update(1)
-                    if self.test_every and done % self.test_every == 0:
-                        curve.append([done, self.error()])
-                        bar.set_postfix_str(f"test error {curve[-1][1]:.2f} %")
-            except KeyboardInterrupt:
-                interrupted = True
-        if curve[-1][0] != done and not interrupted:
-            curve.append([done, self.error()])
-        found = {
-            "test_error_before": curve[0][1], "test_error": curve[-1][1], "error_curve": curve,
-            "images_per_second": done / max(seconds, 1e-9), "seconds": seconds, "images": done,
-            "interrupted": interrupted, "seed": self.net.seed, "threads": 1, "precision": self.net.precision,
-            "network": self.name(), "parameters": self.values(), "out": options.out, "version": __version__,
-        }  # fmt: skip
-        if options.out:
-            self.save(options.out, found)
-        return found
+                self.net.play(self.lesson(*given))
+            except Interrupted as stop:
+                if not stop.played:
+                    raise Interrupted(k) from None
+                stopped = True
+            for layer, projection in enumerate(self.backward):
+                projection.weights = self._transposed(layer, self.done + k + 1)
+            if stopped:
+                raise Interrupted(k + 1)
+
+    def given_in_lessons(self, first, n):
+        """(pixels, label, phase lengths in ms) of lessons first to first + n; each epoch has an order of its own."""
+        draws = Stream(self.net.seed, "TASK", 1).at(4 * first)
+        lengths = self.phase + inverse_gaussian(draws, n, self.extra_mean, self.extra_shape)
+        for k, length in zip(range(first, first + n), np.floor(lengths / self.dt) * self.dt, strict=True):
+            image = self._order(k // self.train_images)[k % self.train_images]
+            yield self.images[image], self.labels[image], length
+
+    def _order(self, epoch):
+        if getattr(self, "_epoch", None) != epoch:
+            n = len(self.images)
+            self._epoch, self._shuffled = epoch, Stream(self.net.seed, "TASK", 0).at(n * epoch).permutation(n)
+        return self._shuffled
 
     def error(self):
         """Percent of the test images that the network as trained so far sees wrongly."""
+        self.tester.net.restore(self.tester_at_first)
         self.tester.take_after(self)
         images, labels = self.test_set
         wrong = sum(self.tester.answer(image) != label for image, label in zip(images, labels, strict=True))
         return 100.0 * int(wrong) / len(labels)
+
+    def learned(self):
+        return [array for p in self.forward for array in (p.weights, p.target.get("bias"))]
 
     def _images(self, split, most):
         from spikesim.data.mnist import load_mnist
 
         images, labels = load_mnist(split, self.mnist_folder or None)
         return images[:most].reshape(-1, PIXELS).astype(np.float64), labels[:most]
-
-    def _lessons(self, images, labels):
-        """(pixels, label, phase lengths) of every training image, each epoch in an order of its own."""
-        order, lengths = (Stream(self.net.seed, "TASK", k) for k in (0, 1))
-        for _ in range(self.epochs):
-            for k in order.permutation(len(images))[: self.train_images]:
-                extra = inverse_gaussian(lengths, 2, self.extra_mean, self.extra_shape)
-                yield images[k], labels[k], np.floor((self.phase + extra) / self.dt) * self.dt
 
     def save(self, path, found):
         """Weights, biases and the error curve as HDF5. Raises OSError where the file cannot be written."""
@@ -220,6 +261,8 @@ class Guerguiev2017(NetworkModel):
                 shape = (projection.source.n, projection.target.n)
                 file[f"layer_{k + 1}/weights"] = projection.weights.reshape(shape)
                 file[f"layer_{k + 1}/bias"] = projection.target.get("bias")
+            for k, projection in enumerate(self.backward):
+                file[f"layer_{k + 1}/feedback"] = projection.weights.reshape(CLASSES, projection.target.n)
 
     def record_presentation(self, path, index=0):
         """Show test image `index` to the trained network from silence and stream all spikes to a SONATA file.
@@ -253,10 +296,11 @@ def weight_range(fan_in, phi_max):
 
 
 def inverse_gaussian(stream, n, mean, shape):
-    """(n,) inverse-Gaussian numbers (Michael, Schucany & Haas 1976, doi:10.1080/00031305.1976.10479147)."""
-    y = stream.normal(n) ** 2
+    """(n, 2) inverse-Gaussian numbers, each row from the next four draws of the stream (Michael, Schucany & Haas 1976,
+    doi:10.1080/00031305.1976.10479147)."""
+    y = stream.at(0).normal(4 * n).reshape(n, 4)[:, :2] ** 2
     x = mean + mean**2 * y / (2 * shape) - mean / (2 * shape) * np.sqrt(4 * mean * shape * y + (mean * y) ** 2)
-    return np.where(stream.uniform(n) <= mean / (mean + x), x, mean**2 / x)
+    return np.where(stream.uniform(4 * n).reshape(n, 4)[:, 2:] <= mean / (mean + x), x, mean**2 / x)
 
 
 def _between(net, index, n):
@@ -267,10 +311,3 @@ def _between(net, index, n):
 def _normal(net, index, n):
     """(n,) initial biases of one layer."""
     return BIAS_MEAN + BIAS_SD * Stream(net.seed, "STATE", index).normal(n)
-
-
-def _bar(total, shown):
-    from tqdm import tqdm
-
-    return tqdm(total=total, unit=" images", desc="training", file=sys.stderr,
-                disable=not (shown and sys.stderr.isatty()))  # fmt: skip

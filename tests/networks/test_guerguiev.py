@@ -1,6 +1,7 @@
 """The segregated-dendrite network: its equations, recomputed from recorded spikes, and that it learns."""
 
 import math
+import signal
 from types import SimpleNamespace
 
 import h5py
@@ -8,10 +9,12 @@ import numpy as np
 import pytest
 
 from spikesim import AllToAll, Network, SpikesimError
+from spikesim.experiment import RunOptions, Stopped
 from spikesim.models.networks.guerguiev_2017 import Guerguiev2017, inverse_gaussian, weight_range
 from spikesim.models.neurons.segregated_dendrite import DendriticOutput, SegregatedDendrite
 from spikesim.models.neurons.spike_source import SpikeSource
 from spikesim.models.plasticity.plateau import PlateauRule
+from spikesim.progress import resume_run
 from spikesim.rng import Stream
 
 
@@ -25,8 +28,7 @@ def sigma(v):
 
 
 def options(**changes):
-    plain = dict(seed=1, threads=1, precision="double", progress=False, out=None, max_rate=None)
-    return SimpleNamespace(**{**plain, **changes})
+    return RunOptions(**{**dict(seed=1, max_rate=None), **changes})
 
 
 def filtered(recorder, n, steps):
@@ -47,7 +49,7 @@ def lesson():
     potentials = {p.name: net.record(p, "V_m") for p in net.populations[1:]}
     before = [(f.weights.reshape(f.source.n, -1), f.target.get("bias")) for f in model.forward]
     pixels = 255.0 * Stream(5, "TASK", 9).uniform(784)
-    model.learn(pixels, 3, (53.0, 57.0))
+    net.play(model.lesson(pixels, 3, (53.0, 57.0)))
     after = [(f.weights.reshape(f.source.n, -1), f.target.get("bias")) for f in model.forward]
     return SimpleNamespace(model=model, net=net, spikes=spikes, potentials=potentials, before=before, after=after)
 
@@ -57,7 +59,7 @@ def test_one_lesson_equals_the_published_equations(lesson):
     psp = {name: filtered(s, len(s.view), steps) for name, s in lesson.spikes.items()}
     forward, target = slice(30, 53), slice(83, 110)
     names = ["input", "hidden_1", "hidden_2", "output"]
-    apical = [psp["output"] @ f.weights.reshape(10, -1) for f in model.feedback]
+    apical = [psp["output"] @ f.weights.reshape(10, -1) for f in model.backward]
     for layer, (below, name) in enumerate(zip(names, names[1:], strict=False)):
         weights, bias = lesson.before[layer]
         basal = psp[below] @ weights + bias
@@ -90,7 +92,7 @@ def test_one_lesson_equals_the_published_equations(lesson):
 
 def test_feedback_never_learns(lesson):
     twin = lesson.model.twin()
-    for mine, fresh in zip(lesson.model.feedback, twin.feedback, strict=True):
+    for mine, fresh in zip(lesson.model.backward, twin.backward, strict=True):
         assert (mine.weights == fresh.weights).all()
 
 
@@ -103,7 +105,7 @@ def test_initial_weights_have_the_published_range():
 
 
 def test_extra_phase_length_is_inverse_gaussian():
-    x = inverse_gaussian(Stream(2, "TASK", 3), 200_000, 2.0, 1.0)
+    x = inverse_gaussian(Stream(2, "TASK", 3), 100_000, 2.0, 1.0).ravel()
     # Closed form: mean mu, variance mu^3 / lambda = 8; tolerance three standard errors.
     assert x.mean() == pytest.approx(2.0, abs=3 * math.sqrt(8.0 / len(x)))
     assert np.floor(x).mean() == pytest.approx(1.52, abs=0.03)
@@ -163,8 +165,7 @@ def test_a_run_is_reproduced_by_its_seed_and_by_any_number_of_threads():
         model = Guerguiev2017(hidden="30")
         with Network(dt=1.0, seed=4, threads=threads) as net:
             model.build(net)
-            for label in range(3):
-                model.learn(pixels, label, (52.0, 51.0))
+            net.play([model.lesson(pixels, label, (52.0, 51.0)) for label in range(3)])
             found.append([*(f.weights for f in model.forward), model.output.get("V_m")])
     for other in found[1:]:
         assert all((a == b).all() for a, b in zip(found[0], other, strict=True))
@@ -173,9 +174,83 @@ def test_a_run_is_reproduced_by_its_seed_and_by_any_number_of_threads():
     assert (first.forward[0].weights == again.forward[0].weights).all()
 
 
+SMALL = dict(hidden=8, train_images=30, test_images=3, epochs=2, test_every=25)
+
+
+@pytest.mark.parametrize("feedback", ["random", "noisy"])
+def test_a_training_that_was_stopped_goes_on_to_the_same_weights(feedback, tmp_path, monkeypatch):
+    whole = Guerguiev2017(feedback=feedback, **SMALL).simulate(options())
+    path = str(tmp_path / "training.ckpt.h5")
+    model, learn = Guerguiev2017(feedback=feedback, **SMALL), Guerguiev2017.learn
+
+    def interrupted(self, n):
+        if self.done >= 20:
+            signal.raise_signal(signal.SIGINT)
+        learn(self, n)
+
+    monkeypatch.setattr(Guerguiev2017, "learn", interrupted)
+    with pytest.raises(Stopped, match="resume"):
+        model.simulate(options(checkpoint=path))
+    assert 20 <= model.done < 60
+    monkeypatch.setattr(Guerguiev2017, "learn", learn)
+    found = resume_run(path)
+    assert found["weights_sha256"] == whole["weights_sha256"]
+    assert found["error_curve"] == whole["error_curve"]
+    assert [images for images, _ in found["error_curve"]] == [0, 25, 50, 60]
+
+
+def test_each_epoch_shows_every_image_once_in_an_order_of_its_own():
+    model = Guerguiev2017(hidden=0, epochs=2)
+    model.prepare(options())
+    model.images = np.arange(60000)
+    orders = [[image for image, _, _ in model.given_in_lessons(60000 * epoch, 60000)] for epoch in (0, 1)]
+    assert sorted(orders[0]) == sorted(orders[1]) == list(range(60000))
+    assert orders[0] != orders[1]
+    one, two = (list(model.given_in_lessons(first, 10)) for first in (55, 60))
+    for mine, theirs in zip(one[5:], two[:5], strict=True):
+        assert mine[0] == theirs[0]
+        np.testing.assert_array_equal(mine[2], theirs[2])
+
+
+def test_symmetric_feedback_follows_the_forward_weights():
+    model = Guerguiev2017(hidden="12,7", eta="0.3,0.3,0.3", feedback="symmetric", train_images=3, test_images=1)
+    model.simulate(options())
+    _, upper, out = (p.weights.reshape(p.source.n, p.target.n) for p in model.forward)
+    first, second = (p.weights.reshape(10, -1) for p in model.backward)
+    np.testing.assert_allclose(second, out.T, atol=1e-15)
+    np.testing.assert_allclose(first, (upper @ out).T, atol=1e-12)
+    fresh = Guerguiev2017(hidden="12,7", eta="0.3,0.3,0.3", feedback="symmetric")
+    fresh.build(Network(dt=1.0, seed=1))
+    assert (fresh.forward[2].weights != model.forward[2].weights).any()
+
+
+def test_noise_on_symmetric_feedback_has_its_size_and_is_new_after_every_image():
+    model = Guerguiev2017(hidden=400, feedback="noisy", feedback_noise=0.05)
+    model.build(Network(dt=1.0, seed=1))
+    exact = model.forward[1].weights.reshape(400, 10).T.ravel()
+    noise = [model._transposed(0, lesson) - exact for lesson in (0, 1)]
+    for each in noise:
+        assert each.std() == pytest.approx(0.05, rel=5.0 / math.sqrt(2 * 4000))  # five standard errors
+        assert abs(each.mean()) < 5.0 * 0.05 / math.sqrt(4000)
+    assert abs(np.corrcoef(*noise)[0, 1]) < 5.0 / math.sqrt(4000)
+
+
+def test_sparse_feedback_is_a_share_of_the_dense_one_times_the_gain():
+    nets = [Network(dt=1.0, seed=1), Network(dt=1.0, seed=1)]
+    dense, sparse = Guerguiev2017(hidden=400), Guerguiev2017(hidden=400, feedback_density=0.2, feedback_gain=5.0)
+    for model, net in zip((dense, sparse), nets, strict=True):
+        model.build(net)
+    mine, theirs = sparse.backward[0].weights, dense.backward[0].weights
+    kept = mine != 0.0
+    assert kept.mean() == pytest.approx(0.2, abs=5.0 * math.sqrt(0.2 * 0.8 / 4000))
+    np.testing.assert_allclose(mine[kept], 5.0 * theirs[kept], rtol=1e-15)
+
+
 @pytest.mark.parametrize(
     ("given", "named"),
     [
+        (dict(feedback="symetric"), "symmetric"),
+        (dict(feedback="symmetric", feedback_density=0.2), "feedback_density"),
         (dict(hidden="x"), "hidden"),
         (dict(hidden="-3"), "hidden"),
         (dict(hidden="10,10,10"), "eta"),
