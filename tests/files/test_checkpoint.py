@@ -3,6 +3,7 @@
 import functools
 import importlib
 import os
+import re
 import shutil
 import sys
 
@@ -110,7 +111,7 @@ def run_to(net, time):
         if net.time < stop <= time:
             net.run(stop - net.time)
             for event in EVENTS.get(stop, ()):
-                if event in net._events:
+                if event in net.events:
                     net.trigger(event)
     return net
 
@@ -129,9 +130,11 @@ def recorded(net):
 
 def state(net):
     """Every number that the future depends on. Sums of rules that come apart are kept for the delays of a thread only,
-    so that others may be 0 or not."""
+    so that others may be 0 or not: what they are for is in the weights."""
     net.prepare()
-    return {name: a.tobytes() for name, a in gathered(net._engine).items() if not name.endswith("/sums")}
+    return {
+        name: a.tobytes() for name, a in gathered(net._engine).items() if not re.fullmatch(r"projection \d+/sums", name)
+    }
 
 
 @functools.cache
