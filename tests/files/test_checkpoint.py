@@ -3,6 +3,7 @@
 import functools
 import importlib
 import os
+import re
 import shutil
 import sys
 
@@ -110,7 +111,7 @@ def run_to(net, time):
         if net.time < stop <= time:
             net.run(stop - net.time)
             for event in EVENTS.get(stop, ()):
-                if event in net._events:
+                if event in net.events:
                     net.trigger(event)
     return net
 
@@ -129,9 +130,11 @@ def recorded(net):
 
 def state(net):
     """Every number that the future depends on. Sums of rules that come apart are kept for the delays of a thread only,
-    so that others may be 0 or not."""
+    so that others may be 0 or not: what they are for is in the weights."""
     net.prepare()
-    return {name: a.tobytes() for name, a in gathered(net._engine).items() if not name.endswith("/sums")}
+    return {
+        name: a.tobytes() for name, a in gathered(net._engine).items() if not re.fullmatch(r"projection \d+/sums", name)
+    }
 
 
 @functools.cache
@@ -160,7 +163,7 @@ def test_resumed_with_another_number_of_threads(kind, tmp_path):
         assert state(net) == expected[1]
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     kind=st.sampled_from(sorted(KINDS)),
     cuts=st.lists(st.tuples(st.integers(0, round(DURATION / DT)), st.integers(1, 3)), min_size=1, max_size=3),
@@ -277,7 +280,7 @@ def test_files_are_gone_on_with(tmp_path, small_chunks, end):
         net.run(150.0)
     assert file_info(one / "spikes.h5")["spikes_total"] > 5 * 128
     net, path = streaming(two, 2), two / "a.ckpt.h5"
-    for cut in (0.5, 70.0, 72.0, 130.0):
+    for cut in (0.5, 72.0, 130.0):
         net.run(cut - net.time)
         net.checkpoint(path)
         net.run(18.0)  # what is lost

@@ -56,7 +56,7 @@ def test_a_new_one_replaces_the_old(path):
     assert (found.kind, found.attrs, found.arrays) == ("other", {"step": 1}, {})
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(share=st.floats(0.0, 1.0, exclude_max=True))
 def test_a_file_that_was_cut_short_is_refused(tmp_path_factory, share):
     folder = tmp_path_factory.mktemp("cut")
@@ -153,8 +153,6 @@ if where == "between arrays":
         left[0] -= 1
         return real(self, name, *given, **named) if left[0] else killed()
     h5py.Group.create_dataset = some
-elif where == "before it is on disk":
-    checkpoint.to_disk = killed
 else:
     os.replace = killed
 checkpoint.write_checkpoint(path, "test", {"step": 2}, {str(k): np.full(9999, k) for k in range(9)})
@@ -162,7 +160,7 @@ checkpoint.write_checkpoint(path, "test", {"step": 2}, {str(k): np.full(9999, k)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
-@pytest.mark.parametrize("where", ["between arrays", "before it is on disk", "before it is renamed"])
+@pytest.mark.parametrize("where", ["between arrays", "before it is renamed"])
 def test_a_kill_while_it_is_written_leaves_the_old_one(path, where):
     done = subprocess.run([sys.executable, "-c", KILLED, where, str(path)], check=False)
     assert done.returncode == -signal.SIGKILL
