@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spikesim.card_figure import COLOURS, STYLE, panels
-from spikesim.protocol import PREDICTED_BY
 
 if TYPE_CHECKING:
     from spikesim.card import Card
@@ -116,10 +115,10 @@ def _write_text(figure: Any, card: Card, size: float, lines: list[str], numbers:
 
 def _table(ax: Any, card: Card, columns: int) -> None:
     """Errors of all data sets and the cost of an event, in the last place of the page, so many columns wide."""
-    from spikesim.card import cost_text, number
+    from spikesim.card import number
 
     ax.axis("off")
-    lines = [f"{'data set':<22}{'E':>9}{'points':>8}"]
+    lines = [f"{'data set':<22}{'E':>9}{'points':>8}"] * bool(card.results)
     for name, result in card.results.items():
         if result.error is not None:
             lines.append(f"{name:<22}{number(result.error):>9}{sum(p.counted for p in result.points):>8}")
@@ -128,9 +127,7 @@ def _table(ax: Any, card: Card, columns: int) -> None:
     notes = [
         "E is the mean of ((predicted - measured) / s.e.m.)². Circles: measured ± s.e.m.; lines and bars: the rule."
     ]
-    notes += [PREDICTED_BY[card.predicted_by]]
-    notes += [f"{name}: {why}" for name, why in card.refused.items()]
-    notes += [cost_text(card.cost)] if card.cost else []
+    notes = notes * bool(card.results) + card.notes()
     text = "\n".join(part for note in notes for part in textwrap.wrap(note, (48, 108, 170)[columns - 1]))
     below = 1.0 - 6.5 * 1.22 * (len(lines) + 0.9) / height
     ax.text(0.0, below, text, fontsize=5.6, va="top", transform=ax.transAxes, color="0.25", linespacing=1.3)
