@@ -18,6 +18,7 @@ MARGIN, NAMES = 0.045, 0.075  # for the ticks of an axis, and for the names of r
 HEAD, GAP, SPACING = 48.0, 8.0, 1.27  # points above the description and below it; a line's height over its size
 DESCRIPTION, LEAST, ROOM = 6.2, 5.0, 200.0  # points: size of the description, the least, and the height it should fit
 PARAMETERS = 6.3  # points
+NOTES = 60.0  # points: the height of what follows the description where there are no panels
 BROKEN = 76  # characters: a line of prose that the first word of the next would make longer goes on there
 
 
@@ -30,17 +31,18 @@ def draw_card(card: Card, path: Path) -> None:
     size, lines = _description(card)
     numbers = _parameters(card)
     text_height = HEAD + SPACING * size * len(lines) + GAP + SPACING * PARAMETERS * len(numbers) + 14.0
-    share = text_height / (72.0 * PAGE[1])
+    drawn = panels(card)
+    height = PAGE[1] if drawn else (text_height + NOTES) / 72.0
+    share = text_height / (72.0 * height)
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=PAGE)
+        figure = Figure(figsize=(PAGE[0], height))
         FigureCanvasAgg(figure)
         halves: Any = figure.subfigures(2, 1, height_ratios=(share, 1.0 - share))
         text, bottom = halves
         _write_text(text, card, size, lines, numbers)
-        drawn = panels(card)
-        rows = max(ROWS, -(-(len(drawn) + 1) // COLUMNS))
+        rows = max(ROWS, -(-(len(drawn) + 1) // COLUMNS)) if drawn else 1
         grid = bottom.add_gridspec(
-            rows, COLUMNS, left=0.085, right=0.965, top=0.955, bottom=0.055, hspace=0.68, wspace=0.36
+            rows, COLUMNS, left=0.085 if drawn else EDGE, right=0.965, top=0.955, bottom=0.055, hspace=0.68, wspace=0.36
         )
         for k, panel in enumerate(drawn):
             ax = bottom.add_subplot(grid[divmod(k, COLUMNS)])
