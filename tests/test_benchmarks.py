@@ -217,4 +217,4 @@ def test_docs_quote_the_change_recording_that_was_measured():
     found = json.loads((docs / "results" / "change_recording.json").read_text(encoding="utf-8"))
     quoted = changes.BLOCK.search((docs / "learning.md").read_text(encoding="utf-8"))
     assert quoted[0] == quoted[1] + changes.block(found["measured"]) + quoted[2]
-    assert quoted[0].count("\n|") == 6 - 1  # the head, its line, and four networks
+    assert quoted[0].count("\n|") == 2 + 4  # the head and its line, four networks
