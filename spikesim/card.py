@@ -81,6 +81,14 @@ class Card:
             tables.setdefault(type(result.protocol).shows, []).extend(rows)
         return tables
 
+    def notes(self) -> list[str]:
+        """What is to be said of predictions, of protocols that refuse the rule, and of the cost of an event."""
+        said = [PREDICTED_BY[self.predicted_by]] if self.results else []
+        for why in dict.fromkeys(self.refused.values()):
+            names = ", ".join(name for name, own in self.refused.items() if own == why)
+            said.append(f"{names}: {why}" if self.results else why)
+        return said + ([cost_text(self.cost)] if self.cost else [])
+
     def as_dict(self) -> dict[str, Any]:
         """Everything, for JSON: `predicted_by`, `errors`, `cost`, tables `window`, `frequency`, `triplets`, `rates`."""
         return plain(
@@ -101,17 +109,16 @@ class Card:
 
     def to_text(self) -> str:
         """The rule and its errors."""
-        lines = [self.name + (f" ({self.rule.preset})" if self.rule.preset else ""), "", self.equations(), ""]
-        width = max(map(len, (*self.results, *self.refused)))
-        lines += [f"{'error E'.ljust(width)}  (mean squared deviation in s.e.m.)"]
+        lines = [self.name + (f" ({self.rule.preset})" if self.rule.preset else ""), "", self.equations()]
+        width = max(map(len, self.results), default=0)
+        if self.results:
+            lines += ["", f"{'error E'.ljust(width)}  (mean squared deviation in s.e.m.)"]
         for name, result in self.results.items():
             counted = sum(point.counted for point in result.points)
             shown = "no measurements" if result.error is None else f"{number(result.error)} ({counted} points)"
             lines.append(f"{name.ljust(width)}  {shown}")
-        lines += [f"{name.ljust(width)}  {why}" for name, why in self.refused.items()]
-        lines += ["", PREDICTED_BY[self.predicted_by]]
-        if self.cost:
-            lines += ["", cost_text(self.cost)]
+        for note in self.notes():
+            lines += ["", note]
         return "\n".join(lines)
 
 
@@ -143,7 +150,8 @@ def cost_text(cost: dict[str, Any]) -> str:
 def card_of(rule: Rule, *, cost: bool = False) -> Card:
     """The card of a rule; with `cost` an event's cost is measured, which compiles the rule.
 
-    Raises SpikesimError where the rule cannot be walked through any protocol, or a hook fails on the way through one.
+    A rule that spikes change, but not they alone, cannot be walked through any protocol; its card tells why.
+    Raises SpikesimError where nothing at all can be told of the rule, or a hook fails on the way through a protocol.
     """
     results, refused = {}, {}
     shown = {name: kind for name, kind in discover("protocol").items() if kind.shows}
@@ -154,7 +162,7 @@ def card_of(rule: Rule, *, cost: bool = False) -> Card:
             raise  # the rule is wrong, not the experiment
         except SpikesimError as error:
             refused[name] = str(error)
-    if not results:
+    if not results and not rule.local():
         raise SpikesimError(next(iter(refused.values()), "no protocol is on cards."))
     card = Card(rule, results, refused)
     if cost:

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from spikesim._version import __version__
-from spikesim.protocol import PREDICTED_BY
 
 if TYPE_CHECKING:
     from spikesim.card import Card
@@ -39,8 +38,7 @@ def page(title: str, body: str) -> str:
 
 def page_of(card: Card) -> str:
     """The card of one rule."""
-    from spikesim.card import cost_text, units
-    from spikesim.card_figure import panels
+    from spikesim.card import units
 
     unit = units(type(card.rule))
     preset = f" <small>{html.escape(card.rule.preset)}</small>" if card.rule.preset else ""
@@ -52,15 +50,24 @@ def page_of(card: Card) -> str:
             ["parameter", "value", "unit"],
             [[name, _cell(value), unit.get(name, "")] for name, value in card.parameters().items()],
         ),
-        "<h2>Errors</h2>",
-        table(["data set", "error E", "points"], list(_error_rows(card))),
-        '<p class="note">E is the mean of ((predicted − measured) / s.e.m.)² over the points that count. '
-        f"{html.escape(PREDICTED_BY[card.predicted_by])}</p>",
     ]
-    parts += [f'<p class="note">{html.escape(f"{name}: {why}")}</p>' for name, why in card.refused.items()]
-    if card.cost:
-        parts.append(f'<p class="note">{html.escape(cost_text(card.cost))}</p>')
-    parts.append('<h2>Predictions and measurements</h2>\n<div class="panels">')
+    if card.results:
+        parts += [
+            "<h2>Errors</h2>",
+            table(["data set", "error E", "points"], list(_error_rows(card))),
+            '<p class="note">E is the mean of ((predicted − measured) / s.e.m.)² over the points that count.</p>',
+        ]
+    parts += [f'<p class="note">{html.escape(note)}</p>' for note in card.notes()]
+    if card.results:
+        parts += _predictions(card)
+    return page(f"{card.name}: what it explains", "\n".join(parts))
+
+
+def _predictions(card: Card) -> list[str]:
+    """All panels, and the tables behind them."""
+    from spikesim.card_figure import panels
+
+    parts = ['<h2>Predictions and measurements</h2>\n<div class="panels">']
     for panel in panels(card):
         title = html.escape(panel.title)
         parts.append(f'<figure><figcaption>{title}</figcaption><img alt="{title}" src="{_picture(panel)}"></figure>')
@@ -72,7 +79,7 @@ def page_of(card: Card) -> str:
         heads = list(rows[0])
         cells = [[_cell(row[head]) for head in heads] for row in rows]
         parts.append(f"<details><summary>{name} ({len(rows)} rows)</summary>{table(heads, cells)}</details>")
-    return page(f"{card.name}: what it explains", "\n".join(parts))
+    return parts
 
 
 def table(

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spikesim.card_figure import COLOURS, STYLE, panels
-from spikesim.protocol import PREDICTED_BY
 
 if TYPE_CHECKING:
     from spikesim.card import Card
@@ -19,6 +18,7 @@ MARGIN, NAMES = 0.045, 0.075  # for the ticks of an axis, and for the names of r
 HEAD, GAP, SPACING = 48.0, 8.0, 1.27  # points above the description and below it; a line's height over its size
 DESCRIPTION, LEAST, ROOM = 6.2, 5.0, 200.0  # points: size of the description, the least, and the height it should fit
 PARAMETERS = 6.3  # points
+NOTES = 60.0  # points: the height of what follows the description where there are no panels
 BROKEN = 76  # characters: a line of prose that the first word of the next would make longer goes on there
 
 
@@ -31,17 +31,18 @@ def draw_card(card: Card, path: Path) -> None:
     size, lines = _description(card)
     numbers = _parameters(card)
     text_height = HEAD + SPACING * size * len(lines) + GAP + SPACING * PARAMETERS * len(numbers) + 14.0
-    share = text_height / (72.0 * PAGE[1])
+    drawn = panels(card)
+    height = PAGE[1] if drawn else (text_height + NOTES) / 72.0
+    share = text_height / (72.0 * height)
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=PAGE)
+        figure = Figure(figsize=(PAGE[0], height))
         FigureCanvasAgg(figure)
         halves: Any = figure.subfigures(2, 1, height_ratios=(share, 1.0 - share))
         text, bottom = halves
         _write_text(text, card, size, lines, numbers)
-        drawn = panels(card)
-        rows = max(ROWS, -(-(len(drawn) + 1) // COLUMNS))
+        rows = max(ROWS, -(-(len(drawn) + 1) // COLUMNS)) if drawn else 1
         grid = bottom.add_gridspec(
-            rows, COLUMNS, left=0.085, right=0.965, top=0.955, bottom=0.055, hspace=0.68, wspace=0.36
+            rows, COLUMNS, left=0.085 if drawn else EDGE, right=0.965, top=0.955, bottom=0.055, hspace=0.68, wspace=0.36
         )
         for k, panel in enumerate(drawn):
             ax = bottom.add_subplot(grid[divmod(k, COLUMNS)])
@@ -116,10 +117,10 @@ def _write_text(figure: Any, card: Card, size: float, lines: list[str], numbers:
 
 def _table(ax: Any, card: Card, columns: int) -> None:
     """Errors of all data sets and the cost of an event, in the last place of the page, so many columns wide."""
-    from spikesim.card import cost_text, number
+    from spikesim.card import number
 
     ax.axis("off")
-    lines = [f"{'data set':<22}{'E':>9}{'points':>8}"]
+    lines = [f"{'data set':<22}{'E':>9}{'points':>8}"] * bool(card.results)
     for name, result in card.results.items():
         if result.error is not None:
             lines.append(f"{name:<22}{number(result.error):>9}{sum(p.counted for p in result.points):>8}")
@@ -128,9 +129,7 @@ def _table(ax: Any, card: Card, columns: int) -> None:
     notes = [
         "E is the mean of ((predicted - measured) / s.e.m.)². Circles: measured ± s.e.m.; lines and bars: the rule."
     ]
-    notes += [PREDICTED_BY[card.predicted_by]]
-    notes += [f"{name}: {why}" for name, why in card.refused.items()]
-    notes += [cost_text(card.cost)] if card.cost else []
+    notes = notes * bool(card.results) + card.notes()
     text = "\n".join(part for note in notes for part in textwrap.wrap(note, (48, 108, 170)[columns - 1]))
     below = 1.0 - 6.5 * 1.22 * (len(lines) + 0.9) / height
     ax.text(0.0, below, text, fontsize=5.6, va="top", transform=ax.transAxes, color="0.25", linespacing=1.3)

@@ -18,11 +18,11 @@ class RunError(RuntimeError):
     """A run that had begun could not go on. CLI exit status 1."""
 
 
-def unknown(owner: str, what: str, name: str, allowed: Iterable[str]) -> SpikesimError:
-    """The error for a name that `owner` does not know, with the nearest one it does."""
+def unknown(owner: str, what: str, name: str, allowed: Iterable[str], note: str = "") -> SpikesimError:
+    """The error for a name that `owner` does not know, with a note on it or else the nearest one that it does."""
     names = sorted(allowed)
     folded = {known.lower(): known for known in names}
     near = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.5)
-    hint = f"; did you mean {folded[near[0]]!r}?" if near else "."
+    hint = f"; {note}." if note else f"; did you mean {folded[near[0]]!r}?" if near else "."
     listed = ", ".join(names) if names else "none"
     return SpikesimError(f"{owner} has no {what} {name!r}{hint} It knows: {listed}.")

@@ -25,14 +25,16 @@ def event_cost(rule: Rule, seed: int = 1) -> dict[str, Any]:
     """`ns_per_event` (the least of several pieces of a run, for what else the machine does only adds), `events`, `what`
     was measured, on which `processor` and `date`.
 
-    A rule that reads the postsynaptic neuron gets its `cell`, which kicks make fire. Where the rule needs more than two
-    trains of spikes, `ns_per_event` is None and `reason` tells what.
+    A rule that reads the postsynaptic neuron gets its `cell`, which kicks make fire. Named events do not happen. Where
+    they alone change weights, or the rule needs something else, `ns_per_event` is None and `reason` tells what.
     """
     found: dict[str, Any] = {"ns_per_event": None, "what": WHAT}
     if rule.signals and rule.cell is not None:
         found["what"] += f"; the postsynaptic neuron is {type(rule.cell).__name__}, and what the rule does in every "
         found["what"] += "step is shared out among the events"
     if rule.events:
+        found["what"] += f"; no {' or '.join(rule.events)} comes"
+    if not rule.local():
         return {**found, "reason": f"needs the events {', '.join(rule.events)}"}
     try:
         spent, events = _pieces(rule, seed, connected=True)

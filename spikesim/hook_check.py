@@ -200,13 +200,15 @@ def _rule_hooks(owner: Any, ones: Callable[[Any], Any], events: list[str]) -> li
 
 
 def check_rule_hooks(rule: Rule) -> None:
-    """Raise HookError if a hook of this rule reads, raises or returns amiss for ordinary numbers."""
+    """Raise HookError if this rule has no hook, or one that reads, raises or returns amiss for ordinary numbers."""
     owner: Any = type(rule)
     _check_rule_hooks(owner, rule.hook_params())
 
 
 @functools.cache
 def _check_rule_hooks(owner: Any, p: Any) -> None:
+    if not any(hook.arguments[0] == "w" for hook, _ in hooks_of(owner)):
+        raise _hookless(owner)
     draw = random.Random(1)
     low = p.w_min if math.isfinite(p.w_min) else min(0.0, p.w_max - 1.0)
     high = p.w_max if math.isfinite(p.w_max) else low + 2.0 * (owner.w_start or 1.0)
@@ -219,6 +221,17 @@ def _check_rule_hooks(owner: Any, p: Any) -> None:
                          for side in (owner.Pre, owner.Post))  # fmt: skip
             given = {"w": w, "pre": pre, "post": post, "p": p}
             hook.try_on(tuple(given.get(a, v) for a, v in zip(hook.arguments, typical, strict=True)))
+
+
+def _hookless(owner: Any) -> HookError:
+    """The error for a rule in which nothing changes a weight, with a function of it whose name is nearly a hook's."""
+    hooks = ["on_pre", "on_post", "drift", *(f"on_{event}" for event in owner.events)]
+    found = {name: difflib.get_close_matches(name, hooks, n=1) for name in vars(owner) if not name.startswith("_")}
+    hint = next((f"{name!r} may be meant for {near[0]!r}. " for name, near in found.items() if near), "")
+    return HookError(
+        f"{owner.__name__} has no hook, so nothing would change its weights. {hint}A rule has at least one of "
+        f"{', '.join(hooks)}."
+    )
 
 
 def ordinary(draw: random.Random, owner: Any, field: str, largest: float) -> float:

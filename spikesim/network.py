@@ -13,13 +13,10 @@ projection (see `Network.arrays`).
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import signal
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -41,6 +38,7 @@ from spikesim.recording import make_recorder
 from spikesim.rng import fresh_seed
 from spikesim.script import Interrupted, Script, as_scripts, play_one_by_one, widen
 from spikesim.short_term import ShortTermRule
+from spikesim.stopping import stoppable
 from spikesim.streams import open_streams, save_spikes
 
 PRECISIONS = {"double": np.float64, "single": np.float32}
@@ -234,7 +232,7 @@ class Network:
         """
         steps = self.whole_steps(duration, "run: duration")
         self.prepare()
-        with self._stoppable() as stopped:
+        with stoppable(lambda: self._engine.interrupt()) as stopped:
             self._until(self.step + steps, self._engine.run, stopped, progress)
         if stopped:
             raise KeyboardInterrupt
@@ -250,7 +248,7 @@ class Network:
 
         found = as_scripts(self, scripts)
         self.prepare()
-        with self._stoppable() as stopped:
+        with stoppable(lambda: self._engine.interrupt()) as stopped:
             if playable(self, self._engine, found):
                 widen(self, found)
                 player = Player(self._engine, found, stopped)
@@ -317,24 +315,6 @@ class Network:
             later = changes[changes > self.step]
             nearest = min(nearest, int(later[0])) if len(later) else nearest
         return nearest
-
-    @contextlib.contextmanager
-    def _stoppable(self) -> Iterator[list[int]]:
-        """Ctrl-C asks the engine to stop and fills the list this yields, in place of raising anywhere."""
-        stopped: list[int] = []
-
-        def stop(number: int, frame: Any) -> None:
-            stopped.append(number)
-            self._engine.interrupt()
-
-        if threading.current_thread() is not threading.main_thread():
-            yield stopped
-            return
-        before = signal.signal(signal.SIGINT, stop)
-        try:
-            yield stopped
-        finally:
-            signal.signal(signal.SIGINT, before)
 
     def trigger(self, event: str) -> None:
         """Let every neuron model and rule that has a hook `on_<event>` apply it, now, between two steps; synapses whose

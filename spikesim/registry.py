@@ -102,19 +102,25 @@ def exports(kind: str, module: str) -> tuple[Any, Any]:
 
 
 def find(kind: str, name: str) -> Any:
-    """The class called `name`, or the one in the user's own file given as `path.py:Class`."""
+    """The class called `name`, or the one in the user's own file given as `path.py:Class`, or `path.py` if it has one.
+
+    Raises SpikesimError where there is none of that kind; a name of another kind is told as such.
+    """
     if ".py:" in name:
-        return _from_file(kind, name)
+        path, _, wanted = name.rpartition(":")
+        return _from_file(kind, path, wanted)
+    if name.endswith(".py"):
+        return _from_file(kind, name, "")
     known = discover(kind)
     if name not in known:
-        raise unknown("spikesim", kind, name, known)
+        others = (other for other in FOLDERS if other != kind and name in discover(other))
+        raise unknown("spikesim", kind, name, known, next((f"{name} is a {other}" for other in others), ""))
     return known[name]
 
 
-def _from_file(kind: str, spec: str) -> type:
-    path, _, wanted = spec.rpartition(":")
+def _from_file(kind: str, path: str, wanted: str) -> type:
     if not Path(path).is_file():
-        raise SpikesimError(f"no file {path!r} to take the {kind} {wanted!r} from.")
+        raise SpikesimError(f"no file {path!r} to take the {kind}{f' {wanted!r}' if wanted else ''} from.")
     module_spec = importlib.util.spec_from_file_location(Path(path).stem, path)
     assert module_spec is not None
     assert module_spec.loader is not None
@@ -123,6 +129,11 @@ def _from_file(kind: str, spec: str) -> type:
     with _importing(Path(path)):
         module_spec.loader.exec_module(module)
     named = {c.__name__: c for c in _classes(module, _base(kind))}
+    if not wanted and len(named) == 1:
+        return next(iter(named.values()))
+    if not wanted:
+        choice = f"several {kind}s; choose one: " + ", ".join(f"{path}:{n}" for n in named) if named else f"no {kind}"
+        raise SpikesimError(f"{path} has {choice}.")
     if wanted not in named:
         raise unknown(path, kind, wanted, named)
     return named[wanted]

@@ -23,6 +23,7 @@ micro = script("microcircuit_statistics")
 cold = script("cold_start")
 busy = script("busy_core")
 scaling = script("scaling")
+changes = script("change_recording")
 
 
 def test_rates():
@@ -189,3 +190,31 @@ def test_scaling_page_quotes_the_result_file():
     if not path.exists():
         pytest.skip("not measured yet")
     assert scaling.block(json.loads(path.read_text(encoding="utf-8"))) in scaling.PAGE.read_text(encoding="utf-8")
+
+
+def test_slowdowns_are_of_the_same_round():
+    """On a machine that is slow in the second round a ratio of medians would be off."""
+    found = [{"none": 1.0, "a": 2.0}, {"none": 10.0, "a": 25.0}, {"none": 1.0, "a": 3.0}]
+    assert changes.slowdowns(found) == {"a": {"median": 2.5, "min": 2.0, "max": 3.0}}
+
+
+def test_change_recorders_that_are_compared_record():
+    """All see the same network, in which both sides fire, and what they record changes."""
+    digests = set()
+    for recorder in changes.RECORDERS.values():
+        with changes.network(
+            changes.PairSTDP(), 1.0, {**recorder, **({"sample": 10} if recorder else {})}, 200, 40.0
+        ) as net:
+            net.run(40.0)
+            digests.add(net.projections[0].weights.tobytes())
+            for kept in net.recorders:
+                assert len(kept.times) > 0
+    assert len(digests) == 1
+
+
+def test_docs_quote_the_change_recording_that_was_measured():
+    docs = ROOT / "docs"
+    found = json.loads((docs / "results" / "change_recording.json").read_text(encoding="utf-8"))
+    quoted = changes.BLOCK.search((docs / "learning.md").read_text(encoding="utf-8"))
+    assert quoted[0] == quoted[1] + changes.block(found["measured"]) + quoted[2]
+    assert quoted[0].count("\n|") == 2 + 4  # the head and its line, four networks

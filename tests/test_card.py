@@ -18,6 +18,7 @@ from spikesim.card_table import compare, counts, data_sets, least, rules_named
 from spikesim.errors import SpikesimError
 from spikesim.event_cost import event_cost
 from spikesim.models.plasticity.convallis import Convallis
+from spikesim.models.plasticity.dopamine_stdp import DopamineSTDP
 from spikesim.models.plasticity.graupner_brunel import GraupnerBrunel
 from spikesim.models.plasticity.pair_stdp import PairSTDP
 from spikesim.models.plasticity.plateau import PlateauRule
@@ -85,6 +86,28 @@ def test_a_protocol_that_refuses_is_listed(monkeypatch):
 def test_a_rule_that_needs_a_network_has_no_card():
     with pytest.raises(SpikesimError, match="PlateauRule.*Run it in a Network"):
         card_of(PlateauRule())
+
+
+def test_a_rule_that_spikes_change_but_not_alone_has_a_card(tmp_path, monkeypatch):
+    """Of what it is and costs, not of experiments that it cannot be walked through."""
+    monkeypatch.setattr("spikesim.event_cost.PIECE", 20.0)
+    found = card_of(DopamineSTDP(), cost=True)
+    assert found.results == {}
+    assert found.cost["ns_per_event"] > 0.0
+    assert found.cost["what"].endswith("no reward comes")
+    assert found.to_text().count("it needs events (reward)") == 1
+    page, png = write_card(found, tmp_path)
+    text = page.read_text(encoding="utf-8")
+    assert text.count("it needs events (reward)") == 1
+    assert "dw/dt = c (n - b)" in text
+    assert "Cost of an event: " in text
+    assert "error E" not in text + found.to_text()
+    assert png.read_bytes().startswith(PNG)
+    assert json.loads(json.dumps(found.as_dict()))["errors"] == {}
+
+
+def test_a_rule_of_events_alone_has_no_cost_of_spikes():
+    assert "needs the events target_plateau" in cost_text(event_cost(PlateauRule()))
 
 
 def test_cost_is_measured(tmp_path):

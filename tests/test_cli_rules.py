@@ -32,6 +32,13 @@ def my_rule(tmp_path):
     return f"{path}:MyRule"
 
 
+@pytest.fixture
+def two_rules(tmp_path):
+    path = tmp_path / "two_rules.py"
+    path.write_text(MY_RULE + "\n\nclass Other(MyRule):\n    pass\n")
+    return path
+
+
 def call(*words):
     return CliRunner().invoke(main, [str(word) for word in words])
 
@@ -162,3 +169,47 @@ def test_unwritable_folder_is_found_first(tmp_path):
     result = call("card", "PairSTDP", "--out", tmp_path / "taken")
     assert result.exit_code == 2
     assert "taken" in result.stderr
+
+
+def test_a_file_with_one_rule_needs_no_name(my_rule):
+    path, name = my_rule.split(".py:")
+    found = told("protocol", "pairing", "--rule", f"{path}.py")
+    assert found["rule"] == name
+    assert found["points"] == told("protocol", "pairing", "--rule", my_rule)["points"]
+
+
+def test_a_file_with_more_or_fewer_rules_is_told(two_rules, tmp_path):
+    result = call("card", two_rules)
+    assert result.exit_code == 2
+    assert f"has several rules; choose one: {two_rules}:MyRule, {two_rules}:Other." in result.stderr
+    empty = tmp_path / "empty.py"
+    empty.write_text("")
+    for path, says in ((empty, f"{empty} has no rule."), (tmp_path / "none.py", "to take the rule from")):
+        result = call("card", path)
+        assert result.exit_code == 2
+        assert says in result.stderr
+
+
+@pytest.mark.parametrize(("name", "kind"), [("LIF", "neuron"), ("bi_poo_1998", "protocol"), ("brunel_2000", "network")])
+def test_a_name_of_another_kind_is_told_as_such(name, kind):
+    for words in (("card", name), ("card", f"PairSTDP,{name}"), ("protocol", "pairing", "--rule", name)):
+        result = call(*words)
+        assert result.exit_code == 2
+        assert f"no rule '{name}'; {name} is a {kind}. It knows: BCMRule" in result.stderr
+
+
+def test_a_rule_without_hooks_is_refused(tmp_path):
+    """In place of a card on which nothing ever changes; a hook that is misspelt is named."""
+    path = tmp_path / "flat.py"
+    text = MY_RULE.replace("on_post", "on_posst")
+    path.write_text(text)
+    for words in (("card", path), ("protocol", "pairing", "--rule", path)):
+        result = call(*words)
+        assert result.exit_code == 2
+        assert "MyRule has no hook, so nothing would change its weights. 'on_posst' may be meant for 'on_post'." in (
+            result.stderr
+        )
+    path.write_text(text.partition("    @staticmethod")[0])
+    result = call("card", path)
+    assert result.exit_code == 2
+    assert "weights. A rule has at least one of on_pre, on_post, drift." in result.stderr

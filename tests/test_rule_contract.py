@@ -35,38 +35,15 @@ def test_says_what_it_is_and_where_it_is_from(rule):
     assert re.search(r"10\.\d{4,}/\S+|(19|20)\d\d", rule.reference)
 
 
-@pytest.mark.parametrize("kind", ["rule", "short-term rule"])
-def test_description_gives_the_source(kind):
-    for name, rule in discover(kind).items():
-        assert rule.reference in rule.__doc__, name
+@every_rule
+def test_description_gives_the_source(rule):
+    assert rule.reference in rule.__doc__
 
 
 @every_rule
 def test_says_where_its_numbers_are_from(rule):
     """They have the name of a published set, or are said to be ours."""
     assert set(rule.presets) - set(rule.fitted_here) or re.search(r"\bours\b|\bour choice\b", rule.__doc__)
-
-
-DEFAULTS = [
-    ("BCMRule", "visual_cortex"),
-    ("ClopathSTDP", "visual_cortex"),
-    ("Convallis", "hippocampal_culture"),
-    ("DopamineSTDP", "nest"),
-    ("GraupnerBrunel", "dp"),
-    ("GuetigSTDP", "guetig_2003"),
-    ("PairSTDP", "song_2000"),
-    ("PlateauRule", "guerguiev_2017"),
-    ("VogelsISTDP", "recurrent_network"),
-    ("Zenke2013", "auryn"),
-    ("Zenke2015", "zenke_2015"),
-]
-
-
-@pytest.mark.parametrize(("name", "preset"), DEFAULTS)
-def test_defaults_are_the_preset_that_the_description_says(name, preset):
-    rule = RULES[name]
-    assert f"`{preset}`" in rule.__doc__
-    assert rule(preset=preset).values() == rule().values()
 
 
 @every_rule

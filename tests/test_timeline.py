@@ -179,15 +179,21 @@ def test_no_spikes_no_change():
     assert weight_change(PairSTDP(w_ref=3.0), [], []) == 0.0
 
 
-class Gated(Rule):
+class Still(Rule):
+    @staticmethod
+    def on_pre(w, pre, post, p):
+        return w
+
+
+class Gated(Still):
     events = ("plateau",)
 
 
-class Voltage(Rule):
+class Voltage(Still):
     post_state = ("V_m",)
 
 
-class Averaged(Rule):
+class Averaged(Still):
     tau: float = 10.0
     traces = {"x": Trace("pre", tau="tau", mean_over=("start", "stop"))}
 

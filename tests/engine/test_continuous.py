@@ -177,6 +177,15 @@ def test_a_filter_of_a_constant_potential_is_that_potential():
         np.testing.assert_allclose(synapses.weights, 20.0 * 70.0 * 1e-4, rtol=1e-13)
 
 
+class Unread(Rule):
+    signals = {"u": Signal("V_m")}
+    events = ("reward",)
+
+    @staticmethod
+    def on_reward(w, pre, post, p):
+        return w
+
+
 @pytest.mark.parametrize(
     ("rule", "target", "why"),
     [
@@ -186,7 +195,7 @@ def test_a_filter_of_a_constant_potential_is_that_potential():
             LIFDelta(),
             "pairing 'nearest_reduced' is not defined",
         ),
-        (type("Unread", (Rule,), {"signals": {"u": Signal("V_m")}})(), LIFDelta(), "only on_pre, on_post and drift"),
+        (Unread(), LIFDelta(), "only on_pre, on_post and drift"),
     ],
 )
 def test_what_cannot_be_is_refused(rule, target, why):

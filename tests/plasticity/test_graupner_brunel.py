@@ -299,7 +299,11 @@ def test_numbers_of_the_theory_matter_in_fits(name):
 )
 def test_a_theory_that_fails_is_told(expected, told):
     class Mine(Rule):
-        """Changes nothing."""
+        """Grows by itself."""
+
+        @staticmethod
+        def drift(w, pre, post, p):
+            return 1e-6
 
     Mine.expected = expected
     with pytest.raises(SpikesimError, match=told):

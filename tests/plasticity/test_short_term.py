@@ -9,6 +9,7 @@ import spikesim as ss
 from spikesim.models.neurons import LIF, LIFCond, PoissonSource, SpikeSource
 from spikesim.models.short_term import TsodyksMarkram
 from spikesim.reference import simulate
+from spikesim.registry import discover
 
 TIMES = [10.0, 20.0, 30.0, 45.0, 200.0, 201.0, 900.0]
 DEPRESSING = {"U": 0.5, "tau_rec": 800.0, "tau_fac": 0.0}
@@ -118,3 +119,9 @@ def test_what_is_refused():
 
 def population(net, name):
     return next(p for p in net.populations if p.name == name)
+
+
+@pytest.mark.parametrize("name", discover("short-term rule"))
+def test_description_gives_the_source(name):
+    rule = discover("short-term rule")[name]
+    assert rule.reference in rule.__doc__
