@@ -3,7 +3,8 @@
 The walk and its order of effects are those of `spikesim.timeline`, and so are its results, but for rounding. Here all
 synapses take their first arrival at once, then their second, and so on, and what a hook sees are arrays of shape
 (trains, rules) in place of numbers. Hooks are arithmetic, which does not mind; `max`, `min` and `math` in them stand
-for what NumPy calls so. A rule of which this file knows less than all (its hooks branch, it remembers more than traces,
+for what NumPy calls so. Rules that read the postsynaptic neuron are walked by compiled code instead, see
+`spikesim.voltage_side_by_side`. A rule of which neither knows enough (its hooks branch, it remembers more than traces,
 it acts between spikes) is walked one synapse after the other by `Protocol.induce`.
 """
 

@@ -146,7 +146,8 @@ def test_more_rules_than_a_block_holds(name, bounds):
     found = relative_changes(rules, rows)
     some = [0, 1, 31, 35]
     np.testing.assert_allclose(found[some], one_by_one([rules[k] for k in some], rows), rtol=0.0, atol=EXACT)
-    assert len(np.unique(found[:, 0])) > 20
+    if bounds.get("bounds") != "hard":  # which all may come to
+        assert len(np.unique(found[:, 0])) > 20
 
 
 def test_rules_with_cells_of_their_own():
