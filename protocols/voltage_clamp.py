@@ -71,17 +71,16 @@ class VoltageClamp(Protocol):
         """Whether the rule reads the potential, and nothing else of the neuron."""
         return bool(rule.signals) and all(signal.variable == HELD for signal in rule.signals.values())
 
-    def induce(self, rule: Rule, condition: Condition) -> float:
-        """The relative weight change at one potential."""
+    def cell(self, rule: Rule, condition: Condition) -> Clamped:
+        """A neuron that is held at the potential of the condition. Raises SpikesimError for a rule that has no use for
+        it."""
         if not self.takes(type(rule)):
             others = ", ".join(kind.__name__ for kind in discover("rule").values() if self.takes(kind))
             raise SpikesimError(
                 f"VoltageClamp holds the postsynaptic {HELD}, which {type(rule).__name__} does not go by; rules that "
                 f"can be clamped have `signals` of {HELD} alone: {others}."
             )
-        clamped = rule.replace()
-        clamped.cell = Clamped(V=condition.variables["V"])  # type: ignore[misc]  # in place of the class's, for this one
-        return super().induce(clamped, condition)
+        return Clamped(V=condition.variables["V"])
 
     def finish(self, result: ProtocolResult) -> None:
         """Add the closed form where it holds."""

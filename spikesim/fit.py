@@ -21,7 +21,7 @@ from spikesim.output import plain
 from spikesim.parameters import Parameters
 from spikesim.plasticity import Rule
 from spikesim.protocol import Condition, Protocol
-from spikesim.side_by_side import known, relative_changes
+from spikesim.side_by_side import relative_changes, together
 
 CANDIDATES, DESCENTS, STEPS = 256, 4, 30  # drawn; followed downhill; the most steps of each
 FEW = (16, 1, 10)  # the same where synapses are walked one by one
@@ -216,7 +216,7 @@ def fit(
         at, *beside = residuals(np.vstack([x, x + np.diag(steps)]))
         return (np.array(beside) - at).T / steps
 
-    quick = known(rule) or rule.expected is not None
+    quick = together(rule) or rule.expected is not None
     candidates, descents, most_steps = (CANDIDATES, DESCENTS, STEPS) if quick else FEW
     rng = np.random.default_rng(seed)
     begin = np.array([f.coordinate(getattr(rule, f.name)) for f in free])

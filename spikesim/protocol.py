@@ -134,14 +134,19 @@ class Protocol(Parameters):
         """Whether the rule is judged by the change that it expects over its noise (`Rule.expected`), not by a walk."""
         return rule.expected is not None and not self.w0
 
+    def cell(self, rule: Rule, condition: Condition) -> Any:
+        """The postsynaptic neuron beside the synapse, of a rule that reads it: the one that the rule names."""
+        return rule.cell
+
     def induce(self, rule: Rule, condition: Condition) -> float:
         """The weight change under one condition, as a fraction of the weight before."""
+        cell = self.cell(rule, condition)
         delays: Any = {"axonal_delay": condition.axonal_delay, "dendritic_delay": condition.dendritic_delay}
         if self.by_theory(rule):
             changes = [expected_change(rule, pre, post, **delays) for pre, post in condition.trains()]
             return math.fsum(changes) / len(changes)
         start = self.start(rule)
-        changes = [weight_change(rule, pre, post, w0=start, **delays) for pre, post in condition.trains()]
+        changes = [weight_change(rule, pre, post, w0=start, cell=cell, **delays) for pre, post in condition.trains()]
         return math.fsum(changes) / len(changes) / start
 
     def run(self, rule: Rule) -> ProtocolResult:

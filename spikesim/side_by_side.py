@@ -3,7 +3,8 @@
 The walk and its order of effects are those of `spikesim.timeline`, and so are its results, but for rounding. Here all
 synapses take their first arrival at once, then their second, and so on, and what a hook sees are arrays of shape
 (trains, rules) in place of numbers. Hooks are arithmetic, which does not mind; `max`, `min` and `math` in them stand
-for what NumPy calls so. A rule of which this file knows less than all (its hooks branch, it remembers more than traces,
+for what NumPy calls so. Rules that read the postsynaptic neuron are walked by compiled code instead, see
+`spikesim.voltage_side_by_side`. A rule of which neither knows enough (its hooks branch, it remembers more than traces,
 it acts between spikes) is walked one synapse after the other by `Protocol.induce`.
 """
 
@@ -33,6 +34,8 @@ KNOWN = frozenset(
     "traces on_pre on_post pairings reference w_start presets fitted_here unfitted aliases limits choices parameters "
     "numeric Params Pre Post w_min w_max w_ref bounds pairing hook_params trace_specs side".split()
 )
+#: The same of the walk of rules that read the postsynaptic neuron.
+KNOWN_IN_STEPS = KNOWN | {"drift", "signals", "cell"}
 KNOWN_OF_TRACES = frozenset("name side taus keep reset_by_other".split())
 #: Synapses walked at a time: their numbers stay in the cache.
 TOGETHER_WALKED = 1 << 16
@@ -94,12 +97,32 @@ def _one_by_one(walks: Sequence[tuple[Rule, Protocol, Condition]], lost: bool) -
 def _kind(rule: Rule) -> Any:
     """Rules of one kind differ in numbers alone."""
     texts = tuple(v for v in rule.values().values() if isinstance(v, (str, bool)))
-    return type(rule), texts, bool(rule.given & {"w_min", "w_max", "bounds"})
+    return type(rule), texts, bool(rule.given & {"w_min", "w_max", "bounds"}), _key(rule.cell)
 
 
-def known(rule: Rule) -> bool:
+def _key(cell: Any) -> Any:
+    """What tells neurons apart, of one of those that rules name."""
+    if cell is None:
+        return None
+    from spikesim.cell_course import cell_key
+
+    return cell_key(cell)
+
+
+def together(rule: Rule) -> bool:
+    """Whether rules of this kind are walked side by side, here or in steps."""
+    return known(rule) or known_in_steps(rule)
+
+
+def known_in_steps(rule: Rule) -> bool:
+    """Whether `spikesim.voltage_side_by_side` walks the rule: it reads the postsynaptic neuron, and declares nothing
+    that is not known there."""
+    return bool(rule.signals) and known(rule, KNOWN_IN_STEPS)
+
+
+def known(rule: Rule, names: frozenset[str] = KNOWN) -> bool:
     """Whether all that the rule declares is known here."""
-    strange = (name for name in vars(Rule) if name not in KNOWN and not name.startswith("_"))
+    strange = (name for name in vars(Rule) if name not in names and not name.startswith("_"))
     return all(inspect.getattr_static(rule, name) == vars(Rule)[name] for name in strange) and not any(
         getattr(spec, field.name)
         for spec in rule.trace_specs()
@@ -110,10 +133,15 @@ def known(rule: Rule) -> bool:
 
 def _side_by_side(group: Sequence[Rule], rows: Sequence[tuple[Protocol, Condition]]) -> np.ndarray | None:
     """`relative_changes` of rules of one kind; None where it takes a walk one by one."""
-    if not known(group[0]) or any(type(protocol).induce is not Protocol.induce for protocol, _ in rows):
+    in_steps = known_in_steps(group[0])
+    if not (in_steps or known(group[0])) or any(_has_its_own_way(protocol, in_steps) for protocol, _ in rows):
         return None
     starting = {protocol: _starts(protocol, group) for protocol in dict.fromkeys(protocol for protocol, _ in rows)}
     starts = np.array([starting[protocol] for protocol, _ in rows]).reshape(len(rows), len(group))
+    if in_steps:
+        from spikesim import voltage_side_by_side  # late, for it needs the compiler
+
+        return voltage_side_by_side.relative_changes(group, rows, starts)
     trains: list[tuple[int, Train]] = []
     for row, (_, condition) in enumerate(rows):
         for pre, post in condition.trains():
@@ -139,6 +167,12 @@ def _side_by_side(group: Sequence[Rule], rows: Sequence[tuple[Protocol, Conditio
             np.add.at(sums, places, (after * units - before) / before)
             np.add.at(counts, places, 1.0)
     return (sums / counts).T
+
+
+def _has_its_own_way(protocol: Protocol, in_steps: bool) -> bool:
+    """Whether one has to ask the protocol what becomes of a synapse, or refuses a rule that reads no neuron."""
+    kind = type(protocol)
+    return kind.induce is not Protocol.induce or (kind.cell is not Protocol.cell and not in_steps)
 
 
 def _starts(protocol: Protocol, group: Sequence[Rule]) -> list[float]:

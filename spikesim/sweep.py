@@ -1,6 +1,7 @@
 """One parameter, of a rule or of a protocol, tried at many values: what the rule predicts at each.
 
-All synapses of a sweep, conditions times values, are walked side by side (`spikesim.side_by_side`).
+All synapses of a sweep, conditions times values, are walked side by side (`spikesim.side_by_side`; rules that read the
+postsynaptic neuron, `spikesim.voltage_side_by_side`).
 """
 
 from __future__ import annotations

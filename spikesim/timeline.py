@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from spikesim.closed_form import coefficients, integral
 from spikesim.errors import HookError, SpikesimError, unknown
 from spikesim.hook_check import ask, check_rule_hooks
 from spikesim.plasticity import BOUNDS, Rule
+
+if TYPE_CHECKING:
+    from spikesim.neuron import Neuron
 
 #: A time (ms) and what reaches the synapse then: the sides of spikes, or one named event.
 Happening = tuple[float, tuple[str, ...]]
@@ -68,6 +71,7 @@ def trajectory(
     events: Mapping[str, Iterable[float]] | None = None,
     after: float = 0.0,
     dt: float = STEP,
+    cell: Neuron | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Every time at which something reaches the synapse (ms), and the weight it leaves behind. For a rule with `drift`
     a last entry tells the weight when all that the spikes have set off has died away.
@@ -88,6 +92,8 @@ def trajectory(
         how long (ms) the walk goes on after the last arrival; if not 0, the last entry of both arrays is of then.
     dt
         ms per step, where the rule asks for steps.
+    cell
+        the postsynaptic neuron, for a rule that reads it; the rule's own `cell` unless given.
 
     Raises HookError, which names the hook and its line, where one does not return a number on the way.
     """
@@ -101,14 +107,14 @@ def trajectory(
             f"{type(rule).__name__}: the walk cannot start at w0 = {start:g}, outside w_min = {rule.w_min:g} "
             f"and w_max = {rule.w_max:g}."
         )
-    pre = _train("presynaptic", pre_times, axonal_delay + rule.pre_lag_time())
-    post = _train("postsynaptic", post_times, dendritic_delay)
+    pre = train("presynaptic", pre_times, axonal_delay + rule.pre_lag_time())
+    post = train("postsynaptic", post_times, dendritic_delay)
     w, pre_first = start / rule.w_ref, dendritic_delay == 0.0
     _walkable(rule, events)
     if rule.continuous() and coefficients(rule) is None and (pre or post):
         from spikesim.voltage_timeline import walk  # late, for it needs the compiler
 
-        when, left = walk(rule, pre, post, w, bounds, pre_first=pre_first, dt=dt)
+        when, left = walk(rule, pre, post, w, bounds, pre_first=pre_first, dt=dt, cell=cell)
         return when, left * rule.w_ref
     synapse = _Synapse(rule, w, bounds, pre_hook_first=pre_first)
     now = 0.0
@@ -140,8 +146,8 @@ def expected_change(
 
     Raises HookError where it fails or says no number, SpikesimError for trains that `trajectory` refuses.
     """
-    pre = _train("presynaptic", pre_times, axonal_delay)
-    post = _train("postsynaptic", post_times, dendritic_delay)
+    pre = train("presynaptic", pre_times, axonal_delay)
+    post = train("postsynaptic", post_times, dendritic_delay)
     try:
         change = float(rule.expected(pre, post))
     except SpikesimError:
@@ -158,7 +164,7 @@ def start_weight(rule: Rule) -> float:
     return rule.w_start * rule.w_ref
 
 
-def _train(whose: str, times: Iterable[float], delay: float) -> list[float]:
+def train(whose: str, times: Iterable[float], delay: float) -> list[float]:
     """Arrival times at the synapse, sorted and checked."""
     if not 0.0 <= delay < math.inf:
         raise SpikesimError(f"the delay of {whose} spikes must be 0 ms or more, not {delay:g}.")

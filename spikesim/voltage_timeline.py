@@ -20,6 +20,7 @@ import numpy as np
 from numba import njit
 from numba.extending import register_jitable
 
+from spikesim.cell_course import TINY, at_rest
 from spikesim.errors import HookError, SpikesimError, unknown
 from spikesim.hook_check import ask
 from spikesim.jit import cache_for, hook
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
 
     from spikesim.neuron import Neuron
 
-#: What a state variable may move in a step and yet be at rest, and what is nothing for a trace of height 1.
-TINY = 1e-16
-
 #: All that the compiled walk reads and writes. Trains and times are in steps; `ring` (steps, signals) holds the signals
 #: on their way, `zx`, `zy` (traces, 2) the exponentials of the traces; `when` and `weights` are the result.
 Scene = namedtuple(
@@ -46,7 +44,15 @@ Scene = namedtuple(
 
 
 def walk(
-    rule: Rule, pre: Sequence[float], post: Sequence[float], w: float, bounds: str, *, pre_first: bool, dt: float
+    rule: Rule,
+    pre: Sequence[float],
+    post: Sequence[float],
+    w: float,
+    bounds: str,
+    *,
+    pre_first: bool,
+    dt: float,
+    cell: Neuron | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Times (ms) at which spikes reach the synapse, with the weights after them, in units of `w_ref`; a last entry
     tells when traces and filters have died away.
@@ -55,10 +61,12 @@ def walk(
         sorted times (ms) of arrival at the synapse, not both empty.
     pre_first
         whether `on_pre` comes before `on_post` when both arrive together.
+    cell
+        the neuron beside the synapse; that of the rule unless given.
     """
-    cell, signals = _cell(rule), signal_specs(rule)
-    begin = min([*pre[:1], *post[:1]])
-    steps = [_on_grid(whose, train, begin, dt) for whose, train in (("presynaptic", pre), ("postsynaptic", post))]
+    cell, signals = checked_cell(rule, rule.cell if cell is None else cell), signal_specs(rule)
+    begin = begin_of(pre, post)
+    steps = [on_grid(whose, train, begin, dt) for whose, train in (("presynaptic", pre), ("postsynaptic", post))]
     traces = {side: [s for s in rule.trace_specs() if s.side == side] for side in ("pre", "post")}
     if any(s.reset_by_other for side in traces.values() for s in side):
         raise SpikesimError(f"{type(rule).__name__}: pairing {rule.pairing!r} is not defined for rules with drift.")
@@ -66,7 +74,7 @@ def walk(
         raise SpikesimError(f"{type(rule).__name__} cannot be walked step by step: its traces have jumps of their own.")
     taus = [tau for side in traces.values() for s in side for tau in s.taus] + [s.tau for s in signals]
     last = max(int(s[-1]) for s in steps if len(s)) + math.ceil(DIED_AWAY * max(taus, default=0.0) / dt)
-    constants, state = (np.zeros(1), np.zeros(1)) if cell is None else _at_rest(cell, dt)
+    constants, state = (np.zeros(1), np.zeros(1)) if cell is None else at_rest(cell, dt)
     places = np.array([list(cell.state).index(s.variable) for s in signals] if cell else [], dtype=np.int64)
     ahead = np.array([round(s.delay / dt) for s in signals], dtype=np.int64)
     value = np.array([s.input(state[k]) for s, k in zip(signals, places, strict=True)])
@@ -79,7 +87,7 @@ def walk(
         thresholds=np.array([s.squared_above or 0.0 for s in signals]),
         squared=np.array([s.squared_above is not None for s in signals], dtype=np.int64),
         value=value, ring=np.tile(value, (int(ahead.max(initial=0)) + 2, 1)),
-        pre_traces=_exponentials(traces["pre"], dt), post_traces=_exponentials(traces["post"], dt),
+        pre_traces=exponentials(traces["pre"], dt), post_traces=exponentials(traces["post"], dt),
         zx=np.zeros((n_x, 2)), zy=np.zeros((n_y, 2)), x=np.zeros(n_x), y=np.zeros(n_y + n_s),
         when=np.zeros(n, dtype=np.int64), weights=np.zeros(n),
     )  # fmt: skip
@@ -101,9 +109,9 @@ def _tell_why(rule: Rule, scene: Scene, n: int, begin: float) -> None:
     raise HookError(f"{type(rule).__name__}: the weight, {w:g}, becomes NaN or infinite at {time:g} ms.")
 
 
-def _cell(rule: Rule) -> Neuron | None:
+def checked_cell(rule: Rule, cell: Neuron | None) -> Neuron | None:
     """The neuron that a rule wants beside it, if any."""
-    label, cell = type(rule).__name__, rule.cell
+    label = type(rule).__name__
     if not rule.signals:
         return None
     if cell is None:
@@ -118,7 +126,13 @@ def _cell(rule: Rule) -> Neuron | None:
     return cell
 
 
-def _on_grid(whose: str, train: Sequence[float], begin: float, dt: float) -> np.ndarray:
+def begin_of(pre: Sequence[float], post: Sequence[float]) -> float:
+    """The time (ms) at which a walk begins: that of the first spike of two trains, not both empty."""
+    return min([*pre[:1], *post[:1]])
+
+
+def on_grid(whose: str, train: Sequence[float], begin: float, dt: float) -> np.ndarray:
+    """The steps, counted from `begin` (ms), of spikes; one step can hold one spike."""
     steps = np.rint((np.asarray(train, dtype=np.float64) - begin) / dt).astype(np.int64)
     same = np.flatnonzero(np.diff(steps) == 0)
     if len(same):
@@ -128,16 +142,7 @@ def _on_grid(whose: str, train: Sequence[float], begin: float, dt: float) -> np.
     return steps
 
 
-def _at_rest(cell: Neuron, dt: float) -> tuple[np.ndarray, np.ndarray]:
-    """(constants, initial state) of one neuron."""
-    values = {k: v if isinstance(v, str) else np.array([float(v)]) for k, v in cell.values().items()}
-    found = cell.constants_for(cell.at_step(values, 0, dt), dt)
-    constants = [float(found[name][0]) for name in cell.Constants._fields]
-    starts = [cell.initial.get(name, start) for name, start in cell.state.items()]
-    return np.array(constants), np.array([float(getattr(cell, s) if isinstance(s, str) else s) for s in starts])
-
-
-def _exponentials(specs: list[Any], dt: float) -> np.ndarray:
+def exponentials(specs: list[Any], dt: float) -> np.ndarray:
     """(traces, 5): decay in a step and height of the two exponentials of each, and what a spike leaves of them."""
     rows = np.zeros((len(specs), 5))
     for row, spec in zip(rows, specs, strict=True):
@@ -148,11 +153,11 @@ def _exponentials(specs: list[Any], dt: float) -> np.ndarray:
     return rows
 
 
-def _unchanged(w: Any, pre: Any, post: Any, p: Any) -> Any:
+def unchanged(w: Any, pre: Any, post: Any, p: Any) -> Any:
     return w
 
 
-def _still(w: Any, pre: Any, post: Any, p: Any) -> Any:
+def still(w: Any, pre: Any, post: Any, p: Any) -> Any:
     return 0.0
 
 
@@ -202,12 +207,12 @@ def _filter(value, state, places, squared, thresholds, decays, steps):
 def _walker(rule: Any, cell: Any) -> Any:
     """The compiled walk: (scene) -> n, the number of entries made; ~n if it ended in a step that leaves no number, and
     entry n is that step and the weight before it."""
-    on_pre, on_post = hook(rule.on_pre or _unchanged), hook(rule.on_post or _unchanged)
-    drift = hook(rule.drift or _still)
+    on_pre, on_post = hook(rule.on_pre or unchanged), hook(rule.on_post or unchanged)
+    drift = hook(rule.drift or still)
     Params, Pre, Post = rule.Params, rule.Pre, rule.Post
     alive = cell is not None
     State, Constants, Input = (cell.State, cell.Constants, cell.Input) if alive else (Params, Params, Params)
-    advance = hook(cell.advance) if alive else _unchanged
+    advance = hook(cell.advance) if alive else unchanged
     spikes, reset = (hook(f) if f is not None else None for f in ((cell.spikes, cell.reset) if alive else (None, None)))
     fires, resets, refracts = spikes is not None, reset is not None, alive and cell.refracts()
 
