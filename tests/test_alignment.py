@@ -1,6 +1,8 @@
 """Primitives of backward weights: slopes against differences of R, and what B settles at against closed forms (K1)."""
 
 import itertools
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -152,3 +154,9 @@ def test_what_does_not_fit_is_refused(call, named):
 
 def test_coefficients_in_words():
     assert coefficients_of("decay=2e-3, amp=1") == {"decay": 2e-3, "amp": 1.0}
+
+
+def test_the_example_of_the_page_runs(capsys):
+    page = (Path(__file__).parents[1] / "docs" / "weight_alignment.md").read_text(encoding="utf-8")
+    exec(re.search(r"```python\n(.*?)```", page, re.DOTALL).group(1), {})
+    assert 0 < int(capsys.readouterr().out.split()[0]) < 15

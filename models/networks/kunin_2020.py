@@ -30,10 +30,12 @@ class Kunin2020(NetworkModel):
     `spikesim.alignment`, both in every mini-batch.
 
     Hidden units are tanh, rectified or logistic, outputs logistic with the cross-entropy as loss; learning is by plain
-    gradient descent. There is no time in it, so dt (ms) and threads are of no use. The coefficients of the strategies
-    are those of the authors' program. All else is our choice, since the paper has ResNets on ImageNet: they learned in
-    some 450,000 updates, and eta_B makes up for the fewer ones here. kolen_pollack takes no eta_B: B and W share their
-    updates, decay and all, and so their eta.
+    gradient descent. The coefficients of the strategies are those of the authors' program. All else is our choice, as
+    the paper has ResNets on ImageNet: they learned in some 450,000 updates, and eta_B makes up for the fewer ones here.
+    kolen_pollack takes no eta_B: B and W share their updates, decay and all, and so their eta.
+
+    There is no time in it, so dt (ms) is of no use. Matrix products are NumPy's: the same seed gives the same bits with
+    the same BLAS and number of its threads, and else the same to within rounding.
 
     JSON of a run: `test_error` (%), `seconds` (training, without tests), `diverged` if the weights ran away, which ends
     the run, and `curve`: for each epoch, 0 being before any, `epoch`, `test_error` and three angles (degrees) between
