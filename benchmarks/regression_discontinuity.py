@@ -1,17 +1,19 @@
 """What neurons find out about their own effect by regression discontinuity, measured against interventions and weights.
 
-    python benchmarks/regression_discontinuity.py [--only R1|R4] [--seed 1]
+    python benchmarks/regression_discontinuity.py [--only R1|R4] [--seed 1] [--seeds 3]
 
 R1: two neurons with correlated noise and a reward (Lansdell & Kording 2023) -> docs/results/lansdell_2023_r1.json, .png
 R4: feedback weights from spikes (Guerguiev, Kording & Richards 2020) -> docs/results/guerguiev_2020_r4.json, .png
 
-Each takes some minutes; one thread is used.
+and puts the numbers into docs/regression_discontinuity.md, which --quote alone does, too. Each takes some minutes on
+one thread.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from spikesim.models.networks.lansdell_2023 import Lansdell2023
 from spikesim.provenance import provenance
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
+PAGE = RESULTS.parent / "regression_discontinuity.md"
 COLOURS = {"0": "0.45", "0.01": "#009E73", "0.5": "#0072B2", "0.99": "#D55E00"}
 ESTIMATES = {"online": ("#0072B2", "on-line, published"), "linear": ("#D55E00", "least squares, lines"),
              "constant": ("#009E73", "least squares, means")}  # fmt: skip
@@ -34,7 +37,6 @@ STYLE: Any = {"font.size": 8, "axes.spines.top": False, "axes.spines.right": Fal
               "axes.titlelocation": "left"}  # fmt: skip
 BAND, FAIR = 0.1, 0.2  # R1: p, and the share of the bias of observed dependence that may be left
 AGREEMENT = 0.8  # R4
-SEEDS = 3
 
 
 # R1 -------------------------------------------------------------------------------------------------------
@@ -55,8 +57,8 @@ def biases(run: dict[str, Any], c: str = "0.99") -> dict[str, Any]:
     return table
 
 
-def r1(seed: int) -> None:
-    """Run both readings of tau_s, write, draw."""
+def r1(seed: int, seeds: int) -> None:
+    """Run both readings of tau_s with one seed, write, draw."""
     options = RunOptions(seed=seed, progress=True)
     runs = {"200": Lansdell2023().simulate(options), "20": Lansdell2023(tau_s=20.0, c="0,0.99").simulate(options)}
     table = {f"tau_s = {tau_s} ms": biases(run) for tau_s, run in runs.items()}
@@ -139,14 +141,18 @@ def _other_reading(ax: Any, run: dict[str, Any]) -> None:
 # R4 -------------------------------------------------------------------------------------------------------
 
 
-def r4(seed: int) -> None:
-    """Run some seeds, write, draw."""
-    runs, points = [], None
-    for each in range(seed, seed + SEEDS):
+def r4(seed: int, seeds: int) -> None:
+    """Run `seeds` seeds; write and draw after each, so that what is done is kept."""
+    runs, points = [], {}
+    for each in range(seed, seed + seeds):
         model = Guerguiev2020()
         runs.append(model.simulate(RunOptions(seed=each, progress=True)))
-        if points is None:
-            points = {"W": model.W, **{name: B.ravel() for name, B in model.B.items()}}
+        points = points or {"W": model.W, **{name: B.ravel() for name, B in model.B.items()}}
+        finish_r4(runs, points)
+
+
+def finish_r4(runs: list[dict[str, Any]], points: dict[str, Any]) -> None:
+    """Judge, write and draw."""
     final = [{"seed": run["seed"], **run["final"]} for run in runs]
     passed = all(row["online"]["sign_agreement"] > AGREEMENT for row in final)
     criterion = f"sign agreement of the on-line estimate above {AGREEMENT} for every seed"
@@ -192,12 +198,56 @@ def draw_r4(runs: list[dict[str, Any]], points: dict[str, Any], path: Path) -> N
     figure.savefig(path, dpi=200)
 
 
+# Files ----------------------------------------------------------------------------------------------------
+
+
 def write(name: str, found: dict[str, Any]) -> None:
     """docs/results/NAME.json with what is needed to judge it; numbers to five digits."""
     path = RESULTS / f"{name}.json"
     lines = [f'"{key}": {json.dumps(value)}' for key, value in {**_rounded(found), "provenance": provenance()}.items()]
     path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
     print(f"wrote {path}")
+    PAGE.write_text(quoted(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def quoted(page: str) -> str:
+    """The page with the tables of what the result files say between its markers."""
+    for name, table in (("lansdell_2023_r1", table_r1), ("guerguiev_2020_r4", table_r4)):
+        path = RESULTS / f"{name}.json"
+        if path.exists():
+            block = f"<!-- {name} -->\n{table(json.loads(path.read_text(encoding='utf-8')))}<!-- end -->"
+            page = re.sub(rf"<!-- {name} -->\n.*?<!-- end -->", lambda _, block=block: block, page, flags=re.DOTALL)
+    return page
+
+
+def table_r1(found: dict[str, Any]) -> str:
+    """Truths, and the bias that each estimate has left at p = BAND with c = 0.99."""
+    lines = [f"| c = 0.99, p = {BAND} | truth | observed dependence | constant | linear |", "|---|---|---|---|---|"]
+    names = {"do_at_threshold": "interventions at the threshold", "observed_at_c_0": "observed dependence at c = 0"}
+    for tau_s, rows in found["biases"].items():
+        for name, row in rows.items():
+            left = [f"{row['bias'][m]:+.2f} ({row['share'][m]:.0%})" for m in ("constant", "linear")]
+            cells = [f"{tau_s}: {names[name]}", f"{row['truth']:.2f}", f"{row['observed_bias']:+.2f}", *left]
+            lines.append("| " + " | ".join(cells) + " |")
+    verdict = "passed" if found["passed"] else "missed"
+    note = "Biases, and what share they are of that of the observed dependence.\n"
+    note += f"Criterion: {found['criterion']}, with the\ndefaults (τ_s = 200 ms) and against both truths: {verdict}."
+    return "\n".join([*lines, "", note]) + "\n"
+
+
+def table_r4(found: dict[str, Any]) -> str:
+    """Correlation and right signs of each estimate and seed at the end."""
+    heads = [label for _, label in ESTIMATES.values()]
+    lines = [f"| seed | seconds | {' | '.join(heads)} | all positive |", "|---" * (len(heads) + 3) + "|"]
+    for row, run in zip(found["final"], found["runs"], strict=True):
+        cells = [f"{row[e]['correlation']:.3f}, {row[e]['sign_agreement']:.1%}" for e in ESTIMATES]
+        cells = [str(row["seed"]), f"{row['seconds']:g}", *cells, f"{run['always_positive']:.1%}"]
+        lines.append("| " + " | ".join(cells) + " |")
+    below, above = (sum(run["windows"][side] for run in found["runs"]) for side in ("below", "above"))
+    verdict = "passed" if found["passed"] else "missed"
+    note = f"Correlation of B and W, and signs that are right. Criterion: {found['criterion']}: {verdict}.\n"
+    note += f"{below / (below + above):.1%} of the windows end below the threshold."
+    return "\n".join([*lines, "", note]) + "\n"
 
 
 def _rounded(value: Any) -> Any:
@@ -212,11 +262,16 @@ def main() -> None:
     """Read the arguments and run what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=("R1", "R4"))
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--quote", action="store_true", help="run nothing, only bring the page up to date")
+    parser.add_argument("--seed", type=int, default=1, help="the first one")
+    parser.add_argument("--seeds", type=int, default=3, help="how many, of R4")
     given = parser.parse_args()
+    if given.quote:
+        PAGE.write_text(quoted(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+        return
     for name, run in (("R1", r1), ("R4", r4)):
         if given.only in (None, name):
-            run(given.seed)
+            run(given.seed, given.seeds)
 
 
 if __name__ == "__main__":

@@ -56,9 +56,9 @@ def test_a_common_cause_biases_the_observed_dependence_as_theory_says_and_not_th
     confounded = 4.0 + 3.0 * rho * (norm.pdf(t) / norm.sf(t) + norm.pdf(t) / norm.cdf(t))
     assert constant_effect(drive, outcome, THETA, math.inf) == pytest.approx(confounded, abs=0.02)
     # A conditional mean that is linear in the drive: the linear model is unbiased for any p.
-    # Ten other seeds had s.d. 0.03 at p = 0.1 and 0.005 for all.
+    # Ten other seeds had s.d. 0.04 at p = 0.1, 0.008 for all; 0.007 and 0.018 for the constant model.
     assert linear_effect(drive, outcome, THETA, 0.1) == pytest.approx(4.0, abs=0.12)
-    assert linear_effect(drive, outcome, THETA, math.inf) == pytest.approx(4.0, abs=0.02)
+    assert linear_effect(drive, outcome, THETA, math.inf) == pytest.approx(4.0, abs=0.024)
     assert constant_effect(drive, outcome, THETA, 0.1) == pytest.approx(4.0 + 3.0 * rho * 0.1, abs=0.05)
 
 
@@ -147,7 +147,7 @@ def test_online_linear_with_eta_equals_a_slow_twin_and_finds_the_effect():
             line[:] = learn_line(*line, x, r, 0.01)
     found = lines[1][0] - lines[0][0]
     assert online.effect[0] == pytest.approx(found, rel=1e-12)
-    assert found == pytest.approx(4.0, abs=0.5)  # the lines go on moving by eta: s.d. 0.1 over ten seeds
+    assert found == pytest.approx(4.0, abs=0.54)  # the lines go on moving: s.d. 0.18 over ten seeds
 
 
 def test_one_outcome_serves_all_neurons():

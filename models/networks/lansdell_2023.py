@@ -44,7 +44,7 @@ class Lansdell2023(NetworkModel):
     as HDF5. Ctrl-C keeps the correlations that are done.
     """
 
-    pairs: int = 200
+    pairs: int = 100
     c: str = "0,0.01,0.5,0.99"  # correlations of the noise; 0: nothing is confounded
     bands: str = "0.02,0.03,0.05,0.07,0.1,0.15,0.2,0.3,0.5,0.7,1"
     p: float = 0.1  # band of the on-line estimates

@@ -101,27 +101,30 @@ def test_the_discontinuity_is_the_spike():
 
 
 def test_a_bystander_that_shares_the_input_is_told_from_a_receiver():
-    """Of two membranes that the sender's noise drives, only one gets its spikes. The bystander's potential is higher
-    after a spike all the same, by 0.1; the discontinuity knows better. s.d. over ten seeds: 0.004."""
-    net = Network(dt=0.5, seed=2, max_rate=None)
+    """Of two membranes that the sender's noise drives, only one gets its spikes. The bystander's potential rises after
+    a spike all the same; lines near the threshold know better.
+
+    Three other seeds: bystander 0.22 to 0.23 (means of all windows) and -0.01 to 0.01 (lines), receiver 0.10 to 0.12;
+    standard errors over 200 neurons are 0.005 and 0.011."""
+    net = Network(dt=0.5, seed=4, max_rate=None)
     n = 200
-    noise = net.add(NoiseSource(std=0.16, interval=0.5), n)
-    senders = net.add(LIFDrive(V_reset=-0.5), n)
-    membrane = LIFDrive(V_th=1e30)
+    noise = net.add(NoiseSource(std=0.3, interval=0.5), n)
+    senders, membrane = net.add(LIFDrive(V_reset=-0.5), n), LIFDrive(V_th=1e30)
     receiver, bystander = net.add(membrane, n), net.add(membrane, n)
     for target in (senders, receiver, bystander):
         net.connect(noise, target, OneToOne(), weight=1.0, delay=0.5, receptor="current")
     net.connect(senders, receiver, OneToOne(), weight=0.5, delay=0.5, receptor="synaptic")
-    rules = [CausalFeedback(senders, each, alpha=0.1, window=20.0, cap=0.1) for each in (receiver, bystander)]
-    wide = CausalFeedback(senders, bystander, alpha=0.1, window=20.0)
+    settings = dict(alpha=0.1, window=20.0)
+    near = [CausalFeedback(senders, each, cap=0.1, **settings) for each in (receiver, bystander)]
+    wide = CausalFeedback(senders, bystander, **settings)
     net.run(10_000.0)
 
     def own(rule, estimate):
         return np.nanmean(np.diag(rule.weights(estimate)))
 
-    assert own(wide, "constant") > 0.08
-    assert own(rules[1], "linear") == pytest.approx(0.0, abs=0.02)
-    assert own(rules[0], "linear") > 0.08
+    assert own(wide, "constant") == pytest.approx(0.225, abs=0.02)
+    assert own(near[0], "linear") == pytest.approx(0.11, abs=0.04)
+    assert own(near[1], "linear") == pytest.approx(0.0, abs=0.035)
 
 
 def test_going_back_forgets_open_windows_and_keeps_what_was_learned():

@@ -14,12 +14,12 @@ from spikesim.models.networks.guerguiev_2020 import Guerguiev2020, alignment
 
 
 def test_signs_are_found_within_forty_seconds(tmp_path):
-    """Ten other seeds had sign agreements of 0.80 to 0.88 and correlations of 0.83 to 0.90."""
+    """Ten other seeds: sign agreement 0.81 to 0.86, 0.14 and more above a guess, correlation 0.81 to 0.88."""
     model = Guerguiev2020()
     found = model.simulate(RunOptions(seed=1, time=40_000.0, out=str(tmp_path / "kept.h5")))
     assert found["final"]["seconds"] == 40.0
     assert found["final"]["online"]["correlation"] > 0.75
-    assert found["final"]["online"]["sign_agreement"] > found["always_positive"] + 0.05
+    assert found["final"]["online"]["sign_agreement"] > found["always_positive"] + 0.08
     assert found["rates_hz"]["senders"] == pytest.approx(4.3, abs=0.4)
     assert found["windows"]["above"] > found["windows"]["below"] > 0
     assert [row["seconds"] for row in found["course"]] == list(np.arange(1.0, 41.0))

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from spikesim import Network, SpikesimError
 from spikesim.cli import main
+from spikesim.discontinuity import linear_effect
 from spikesim.experiment import RunOptions
 from spikesim.models.networks.lansdell_2023 import Lansdell2023
 
@@ -42,24 +43,23 @@ def test_interventions_do_what_one_spike_more_must(run):
 
 
 def test_ground_truths_agree_and_correlated_noise_confounds(run):
+    """Tolerances are four s.d. of ten other seeds: of interventions 0.016, of the observed dependence 0.05 (c = 0) and
+    0.03 (c = 0.99), of the models at p = 0.1 0.15. Long runs give 4.42 for what a spike does."""
     free, confounded = (run[1]["correlations"][c] for c in ("0", "0.99"))
-    # do(): standard errors are 0.01; ten seeds of this size had s.d. 0.02 and 0.14 for the observed dependence.
-    assert free["do_at_threshold"] == pytest.approx(4.42, abs=0.06)
-    assert confounded["do_at_threshold"] == pytest.approx(4.42, abs=0.06)
-    assert free["observed_dependence"] == pytest.approx(4.28, abs=0.45)
-    assert confounded["observed_dependence"] < 2.2
-    # Constant: biased at p = 0.1 towards the observed dependence; linear: not, with an s.d. of 0.25 at this size.
-    assert confounded["constant"][0] < 3.8
-    assert confounded["linear"][0] == pytest.approx(4.42, abs=0.75)
-    assert confounded["constant"][2] == pytest.approx(confounded["observed_dependence"], abs=0.2)
+    assert free["do_at_threshold"] == pytest.approx(4.42, abs=0.064)
+    assert confounded["do_at_threshold"] == pytest.approx(4.42, abs=0.064)
+    assert free["observed_dependence"] == pytest.approx(4.27, abs=0.2)
+    assert confounded["observed_dependence"] == pytest.approx(1.81, abs=0.12)
+    # The constant model is biased towards the observed dependence, and is that if p is wide; the linear one is not.
+    assert confounded["constant"][0] == pytest.approx(3.22, abs=0.6)
+    assert confounded["linear"][0] == pytest.approx(4.42, abs=0.6)
+    assert confounded["constant"][2] == pytest.approx(confounded["observed_dependence"], abs=0.12)
 
 
 def test_online_estimates_end_where_those_of_each_pair_do(run):
     model, result = run
     for c, found in result["correlations"].items():
         Z, R = model.seen[float(c)][:2]
-        from spikesim.discontinuity import linear_effect
-
         single = [linear_effect(Z[:, k], R[:, k], 1.0, 0.1) for k in range(model.pairs)]
         middle = np.median(single)
         assert found["online"]["linear"][-1] == (pytest.approx(middle, rel=1e-6) if np.isfinite(middle) else None)
