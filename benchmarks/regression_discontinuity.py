@@ -5,8 +5,8 @@
 R1: two neurons with correlated noise and a reward (Lansdell & Kording 2023) -> docs/results/lansdell_2023_r1.json, .png
 R4: feedback weights from spikes (Guerguiev, Kording & Richards 2020) -> docs/results/guerguiev_2020_r4.json, .png
 
-and puts the numbers into docs/regression_discontinuity.md, which --quote alone does, too. Each takes some minutes on
-one thread.
+and puts the numbers into docs/regression_discontinuity.md. Each takes some minutes on one thread. --redraw runs
+nothing: figures and page are made again from the result files.
 """
 
 from __future__ import annotations
@@ -68,12 +68,17 @@ def r1(seed: int, seeds: int) -> None:
         f"|bias| of the linear model at p = {BAND} below {FAIR:.0%} of that of the observed dependence, c = 0.99"
     )
     write("lansdell_2023_r1", {"criterion": criterion, "passed": passed, "biases": table, "runs": runs})
-    with rc_context(STYLE):
-        draw_r1(runs, RESULTS / "lansdell_2023_r1.png")
+    redraw_r1()
     for tau_s, rows in table.items():
         for name, row in rows.items():
             print(f"{tau_s}, against {name}: " + ", ".join(f"{k} {v:.1%}" for k, v in row["share"].items()))
     print("R1", "pass" if passed else "miss")
+
+
+def redraw_r1() -> None:
+    """The figure from the result file."""
+    with rc_context(STYLE):
+        draw_r1(read("lansdell_2023_r1")["runs"], RESULTS / "lansdell_2023_r1.png")
 
 
 def draw_r1(runs: dict[str, Any], path: Path) -> None:
@@ -96,11 +101,11 @@ def draw_r1(runs: dict[str, Any], path: Path) -> None:
     figure.savefig(path, dpi=200)
 
 
-def _curve(ax: Any, run: dict[str, Any], c: str, model: str, label: str, style: str = "-") -> None:
+def _curve(ax: Any, run: dict[str, Any], c: str, model: str, label: str, style: str = "-", shaded: bool = True) -> None:
     """One model against p, what one pair of neurons finds in its time as a band, the observed dependence at the end."""
     found, bands, colour = run["correlations"][c], np.array(run["bands"]), COLOURS[c]
     known = [k for k, each in enumerate(found[f"{model}_range"]) if each is not None]
-    if style == "-":
+    if shaded and known:
         low, high = np.array([found[f"{model}_range"][k] for k in known]).T
         ax.fill_between(bands[known], low, high, color=colour, alpha=0.13, linewidth=0)
     ax.plot(bands, found[model], style, color=colour, linewidth=1.3, label=label)
@@ -115,7 +120,7 @@ def _online(ax: Any, found: dict[str, Any]) -> None:
     seconds = np.array(course["seconds"])
     for model, colour in (("constant", "#009E73"), ("linear", "#0072B2")):
         known = [k for k, each in enumerate(course[f"{model}_range"]) if each is not None]
-        low, high = np.array([course[f"{model}_range"][k] for k in known]).T
+        low, high = np.array([course[f"{model}_range"][k] for k in known]).T if known else ([], [])
         ax.fill_between(seconds[known], low, high, color=colour, alpha=0.15, linewidth=0)
         ax.plot(seconds[known], [course[model][k] for k in known], color=colour, linewidth=1.3, label=model)
     ax.axhline(found["do_at_threshold"], color="black", linewidth=0.8, linestyle="--")
@@ -127,15 +132,15 @@ def _online(ax: Any, found: dict[str, Any]) -> None:
 
 def _other_reading(ax: Any, run: dict[str, Any]) -> None:
     for c, name in (("0", "c = 0"), ("0.99", "c = 0.99")):
-        _curve(ax, run, c, "linear", f"{name}, linear", "-")
-        _curve(ax, run, c, "constant", f"{name}, constant", "--")
+        for model, style in (("linear", "-"), ("constant", ":")):
+            _curve(ax, run, c, model, f"{name}, {model}", style, shaded=False)
     found = run["correlations"]["0.99"]
-    for key, text in (("do_at_threshold", "do, at the threshold"), ("do_treated", "do, all windows with a spike")):
-        ax.axhline(found[key], color="black", linewidth=0.8, linestyle=":")
-        ax.annotate(text, (2.0, found[key]), (-3, 2), textcoords="offset points", fontsize=6.5, ha="right")
-    ax.set_ylim(0.0, 48.0)
-    ax.set_title("τs = 20 ms: late spikes do more", loc="left")
-    ax.legend(loc="upper left", ncols=2, handlelength=1.6)
+    for key, text, style in (("do_at_threshold", "do, at the threshold", "--"),
+                             ("do_treated", "do, windows with a spike", "-.")):  # fmt: skip
+        ax.axhline(found[key], color="black", linewidth=0.8, linestyle=style, label=text)
+    ax.set_ylim(0.0, 45.0)
+    ax.set_title("$\\tau_s$ = 20 ms: late spikes do more", loc="left")
+    ax.legend(loc="upper left", ncols=2, handlelength=2.0)
 
 
 # R4 -------------------------------------------------------------------------------------------------------
@@ -159,12 +164,19 @@ def finish_r4(runs: list[dict[str, Any]], points: dict[str, Any]) -> None:
     shown = {name: values.tolist() for name, values in points.items()}
     write("guerguiev_2020_r4",
           {"criterion": criterion, "passed": passed, "final": final, "runs": runs, "first_seed": shown})  # fmt: skip
-    with rc_context(STYLE):
-        draw_r4(runs, points, RESULTS / "guerguiev_2020_r4.png")
+    redraw_r4()
     for row in final:
         print(f"seed {row['seed']}: " + ", ".join(f"{e} {row[e]['correlation']:.3f} {row[e]['sign_agreement']:.3f}"
                                                    for e in ESTIMATES))  # fmt: skip
     print("R4", "pass" if passed else "miss")
+
+
+def redraw_r4() -> None:
+    """The figure from the result file."""
+    found = read("guerguiev_2020_r4")
+    points = {name: np.array(values, dtype=float) for name, values in found["first_seed"].items()}
+    with rc_context(STYLE):
+        draw_r4(found["runs"], points, RESULTS / "guerguiev_2020_r4.png")
 
 
 def draw_r4(runs: list[dict[str, Any]], points: dict[str, Any], path: Path) -> None:
@@ -207,15 +219,24 @@ def write(name: str, found: dict[str, Any]) -> None:
     lines = [f'"{key}": {json.dumps(value)}' for key, value in {**_rounded(found), "provenance": provenance()}.items()]
     path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
     print(f"wrote {path}")
+    quote()
+
+
+def read(name: str) -> dict[str, Any]:
+    """What `write` wrote."""
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def quote() -> None:
+    """Bring the page up to date."""
     PAGE.write_text(quoted(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def quoted(page: str) -> str:
     """The page with the tables of what the result files say between its markers."""
     for name, table in (("lansdell_2023_r1", table_r1), ("guerguiev_2020_r4", table_r4)):
-        path = RESULTS / f"{name}.json"
-        if path.exists():
-            block = f"<!-- {name} -->\n{table(json.loads(path.read_text(encoding='utf-8')))}<!-- end -->"
+        if (RESULTS / f"{name}.json").exists():
+            block = f"<!-- {name} -->\n{table(read(name))}<!-- end -->"
             page = re.sub(rf"<!-- {name} -->\n.*?<!-- end -->", lambda _, block=block: block, page, flags=re.DOTALL)
     return page
 
@@ -255,23 +276,23 @@ def _rounded(value: Any) -> Any:
         return {key: _rounded(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [_rounded(inner) for inner in value]
-    return float(f"{value:.5g}") if isinstance(value, float) else value
+    if isinstance(value, float):
+        return float(f"{value:.5g}") if np.isfinite(value) else None
+    return value
 
 
 def main() -> None:
     """Read the arguments and run what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=("R1", "R4"))
-    parser.add_argument("--quote", action="store_true", help="run nothing, only bring the page up to date")
+    parser.add_argument("--redraw", action="store_true", help="run nothing; figures and page from the result files")
     parser.add_argument("--seed", type=int, default=1, help="the first one")
     parser.add_argument("--seeds", type=int, default=3, help="how many, of R4")
     given = parser.parse_args()
-    if given.quote:
-        PAGE.write_text(quoted(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
-        return
-    for name, run in (("R1", r1), ("R4", r4)):
+    for name, run, redraw in (("R1", r1, redraw_r1), ("R4", r4, redraw_r4)):
         if given.only in (None, name):
-            run(given.seed, given.seeds)
+            redraw() if given.redraw else run(given.seed, given.seeds)
+    quote()
 
 
 if __name__ == "__main__":
