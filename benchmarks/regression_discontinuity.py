@@ -266,8 +266,15 @@ def table_r4(found: dict[str, Any]) -> str:
         lines.append("| " + " | ".join(cells) + " |")
     below, above = (sum(run["windows"][side] for run in found["runs"]) for side in ("below", "above"))
     verdict = "passed" if found["passed"] else "missed"
-    note = f"Correlation of B and W, and signs that are right. Criterion: {found['criterion']}: {verdict}.\n"
-    note += f"{below / (below + above):.1%} of the windows end below the threshold."
+    W, B = (np.array(found["first_seed"][name]) for name in ("W", "online"))
+    slope, offset = np.polyfit(W, B, 1)
+    strong = np.abs(W) > W.std() / 2
+    right = ((B >= 0) == (W >= 0))[strong].mean()
+    note = "Correlation of B and W, and signs that are right.\n"
+    note += f"Criterion: {found['criterion']}: {verdict}.\n"
+    note += f"{below / (below + above):.1%} of the windows end below the threshold. The s.d. of W is {W.std():.1f};\n"
+    note += f"{right:.1%} of the synapses with |W| above half of it have the right sign on-line. B is 0 not at W = 0, but,\n"
+    note += f"by a line through all, at W = {-offset / slope:.1f}."
     return "\n".join([*lines, "", note]) + "\n"
 
 
