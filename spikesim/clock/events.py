@@ -57,7 +57,7 @@ def matrix_event_op(rule: Any, event: str, bounds: str, scaled: bool, skipping: 
             g = context(EventContext, address)
             weights = at(g.weights, kind, g.n_sources * g.n_columns)
             numbers = at(g.params, kind, n_params + 1)
-            p, w_ref = load(Params, numbers, 0, 1), numbers[n_params]
+            p, w_ref = load(Params, numbers, 0, 1), numbers[n_params]  # type: ignore[var-annotated]
             x = at(g.x, kind, n_pre * g.n_source)
             y = at(g.y, kind, n_post * g.n_target)
             low, high = p.w_min * w_ref, p.w_max * w_ref
@@ -106,7 +106,8 @@ class EventRuntime:
             x=projection.arrays["pre/mean"], n_source=projection.source.n_padded, y=self.post,
             n_target=projection.target.n_padded,
         )  # fmt: skip
-        rule_type, scaled = type(rule), rule.w_ref != 1.0
+        rule_type: Any = type(rule)
+        scaled = rule.w_ref != 1.0
         self.hooks = {
             event: (matrix_event_op(rule_type, event, rule.bounds, scaled, idle_without_pre(rule, event),
                                     projection.network.dtype).address, context)

@@ -40,7 +40,7 @@ def player() -> Any:
 
         @njit(nogil=True, cache=cache, error_model="numpy")
         def play(functions, contexts, program, row, done, step, limit, block, sync, full):
-            before = flush_denormals()
+            before = flush_denormals()  # type: ignore[call-arg, var-annotated]
             while row < len(program):
                 steps = program[row, 0]
                 while done < steps:
@@ -74,7 +74,7 @@ def playable(net: Network, engine: ClockEngine, scripts: list[Script]) -> bool:
         engine.n_threads > 1
         or engine.constraints
         or any(isinstance(r, WeightRecorder | ChangeRecorder) for r in net.recorders)
-        or any(p.rule.events or resets for p in learning)
+        or any(resets or (p.rule is not None and p.rule.events) for p in learning)
         or resets
         and any(p.short_term is not None for p in net.projections)
         or any(len(p.changes) or p.model.replays for p in net.populations)
