@@ -114,10 +114,10 @@ def bench(
     for repeat in range(options.repeats):
         for name, done in runs.items():
             if name == "spikesim":
-                done.append(_run(name, [sys.executable, "-c", MAIN, *map(str, words)]))
+                done.append(run_once(name, [sys.executable, "-c", MAIN, *map(str, words)]))
             else:
                 program = str(programs(network)[name])
-                done.append(_run(name, [there[name], program], json.dumps(job), {"PYTHONPATH": _helpers()}))
+                done.append(run_once(name, [there[name], program], json.dumps(job), {"PYTHONPATH": _helpers()}))
             note(f"{repeat + 1}/{options.repeats} {name}: {done[-1]['realtime_factor']:.3g} s per second of model time")
     found = {name: _median(done) for name, done in runs.items()}
     ours = found.pop("spikesim")
@@ -147,7 +147,9 @@ def _absent(peer: str, python: str) -> str:
     return f"not installed; see {INTERPRETERS} in the documentation" if done.returncode else ""
 
 
-def _run(name: str, command: list[str], stdin: str = "", variables: Mapping[str, str] | None = None) -> dict[str, Any]:
+def run_once(
+    name: str, command: list[str], stdin: str = "", variables: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """What one run printed last. Raises SpikesimError if it refused its arguments, RunError if it failed."""
     environment = {**os.environ, **(variables or {})}
     done = subprocess.run(command, input=stdin, capture_output=True, text=True, env=environment, check=False)

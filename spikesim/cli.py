@@ -334,6 +334,9 @@ def bench(
     from spikesim.bench import bench as measure
     from spikesim.registry import find
     from spikesim.settings import share_out
+    from spikesim.training import TrainedNetwork
+    from spikesim.training_bench import bench_training
+    from spikesim.training_bench import table as training_table
 
     kind = find("network", network)
     model = kind(**share_out(settings, {"network": kind})["network"])
@@ -342,10 +345,13 @@ def bench(
         check_writable(Path(out))
     note = (lambda line: None) if quiet else (lambda line: click.echo(line, err=True))
     options = BenchOptions(time=duration, repeats=repeats, seed=seed, threads=threads, precision=precision)
-    result = measure(network, settings, model, chosen, options, note)
+    if isinstance(model, TrainedNetwork):
+        result, text = bench_training(network, settings, model, options, note), training_table
+    else:
+        result, text = measure(network, settings, model, chosen, options, note), table
     if out:
         Path(out).write_text(json.dumps(plain(result), indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    _print(as_json, result, table(result))
+    _print(as_json, result, text(result))
 
 
 @main.command()

@@ -16,13 +16,15 @@ from __future__ import annotations
 import hashlib
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from spikesim._version import __version__
-from spikesim.experiment import NetworkModel, RunOptions, Stopped
+from spikesim.experiment import NetworkModel, RunOptions, Stopped, peak_rss_gb
+from spikesim.jit import spent as compiled
 from spikesim.output import check_writable
 from spikesim.script import Interrupted
 
@@ -73,6 +75,16 @@ class TrainedNetwork(NetworkModel):
         """Keep what was learned in a file."""
         raise NotImplementedError
 
+    @classmethod
+    def variants(cls, settings: Sequence[str]) -> list[list[str]]:
+        """Settings of the versions that `spikesim bench` measures, beyond the `settings` that are given."""
+        return [[]]
+
+    @classmethod
+    def few(cls, lessons: int, settings: Sequence[str]) -> list[str]:
+        """Settings of a training that short and hardly tested, where the `settings` that are given leave it open."""
+        return []
+
     def progress_state(self) -> dict[str, Any]:
         return {"done": self.done, "seconds": self.seconds, "curve": self.curve}
 
@@ -95,6 +107,8 @@ class TrainedNetwork(NetworkModel):
         keeper = Keeper(self, self.net, options, within=False)
         if resumed is not None:
             resumed.put(self.net)
+        self.net.prepare()
+        self._began = self.net.step
         interrupted = not self._train(options, keeper)
         keeper.save()
         found = {**self._found(), "interrupted": interrupted, "out": options.out}
@@ -120,7 +134,8 @@ class TrainedNetwork(NetworkModel):
                     if self.done >= total:
                         return True
                     left = self.test_every - self.done % self.test_every if self.test_every else total
-                    n, before, began = min(at_once, left, total - self.done), self.done, time.perf_counter()
+                    n, before = min(at_once, left, total - self.done), self.done
+                    began = time.perf_counter() - compiled["compile"]
                     try:
                         self.learn(n)
                         self.done += n
@@ -128,7 +143,7 @@ class TrainedNetwork(NetworkModel):
                         self.done += stop.played
                         raise
                     finally:
-                        spent = time.perf_counter() - began
+                        spent = time.perf_counter() - compiled["compile"] - began
                         self.seconds += spent
                         bar.update(self.done - before)
                     at_once = max(1, min(1024, int(n * PATIENCE / max(spent, 1e-6))))
@@ -148,10 +163,21 @@ class TrainedNetwork(NetworkModel):
             "test_error_before": self.curve[0][1] if self.curve else None,
             "test_error": self.curve[-1][1] if self.curve else None, "error_curve": self.curve,
             "images_per_second": self.done / max(self.seconds, 1e-9), "seconds": self.seconds, "images": self.done,
+            **self._cost(),
             "weights_sha256": digest.hexdigest(), "seed": self.net.seed, "threads": self.net.threads,
             "precision": self.net.precision, "network": self.name(), "preset": self.preset,
             "parameters": self.values(), "version": __version__,
         }  # fmt: skip
+
+    def _cost(self) -> dict[str, Any]:
+        """What this process has spent, and how much its neurons have fired."""
+        net, model_seconds = self.net, max(1, self.net.step - self._began) * self.net.dt * 1e-3
+        return {
+            "realtime_factor": net.seconds["run"] / model_seconds,
+            **{f"{what}_s": net.seconds[what] for what in ("build", "compile", "run")},
+            "peak_rss_gb": peak_rss_gb(),
+            "rates_hz": {p.name: p.emitted.sum() / (p.n * model_seconds) for p in net.populations},
+        }
 
 
 def _bar(total: int, done: int, shown: bool) -> Any:

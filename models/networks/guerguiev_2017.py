@@ -201,6 +201,15 @@ class Guerguiev2017(TrainedNetwork):
         self.tester = self.twin()
         self.tester_at_first = self.tester.net.store()
 
+    @classmethod
+    def variants(cls, settings):
+        given = any(setting.startswith("hidden=") for setting in settings)
+        return [[]] if given else [["hidden=0"], ["hidden=500"], ["hidden=500,100"]]
+
+    @classmethod
+    def few(cls, lessons, settings):
+        return [f"train_images={lessons}", "epochs=1", "test_images=1"]
+
     def lessons(self):
         return self.epochs * self.train_images
 
