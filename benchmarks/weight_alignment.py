@@ -8,7 +8,7 @@ K3  784-200-200-10, all 31 combinations of primitives at three strengths, two ep
 K4  784-200-200-10, noise in the updates of W and B
 
 writes docs/results/kunin_2020_<what>.json and .png of each, K2 to K4 after every run; `--draw` draws what is
-there. Takes about half an hour of one core.
+there. Takes about twenty-five minutes of one core.
 """
 
 from __future__ import annotations

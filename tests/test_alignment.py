@@ -29,7 +29,7 @@ def normal(index, *shape):
     return Stream(3, "WEIGHT", index).normal(int(np.prod(shape))).reshape(shape)
 
 
-def layer(condition, n=20, m=10, k=2000):
+def layer(condition, n=20, m=10, k=400):
     """W (m, n), and inputs (k, n) whose covariance has this condition number exactly and a mean eigenvalue of 1."""
     W, x = normal(0, m, n) / np.sqrt(n), normal(1, k, n)
     left, _, right = np.linalg.svd(x, full_matrices=False)

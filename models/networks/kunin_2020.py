@@ -116,7 +116,7 @@ class Kunin2020(NetworkModel):
         net, (coefficients, shared) = self.net, self.plan_of_B
         a = net.forward(x)
         delta = net.backward(a, target - a[-1])
-        if self.strategy != BACKPROP:
+        if self.strategy != BACKPROP and (task or not shared):
             for k in range(1, net.layers):
                 below, above = self._seen(a[k], k)
                 B = align(net.B[k], net.W[k], below, above, coefficients, eta if shared else self.eta_B)
@@ -168,7 +168,8 @@ class Kunin2020(NetworkModel):
                     order = Stream(seed, "TASK", epoch + self.ahead).permutation(len(images))[: self.train_images]
                     for done in range(0, len(order), self.batch):
                         chosen = order[done : done + self.batch]
-                        eta = self.eta * (1.0 - self.decline * max(0.0, epoch - 1 + done / len(order)) / self.epochs)
+                        gone = max(0.0, epoch - 1 + done / len(order)) / max(1, self.epochs)
+                        eta = self.eta * (1.0 - self.decline * gone)
                         self.learn(images[chosen], labels[chosen], eta, task=epoch > 0)
                         bar.update(len(chosen))
                     seconds += time.perf_counter() - began

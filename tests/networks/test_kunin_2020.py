@@ -67,6 +67,9 @@ def test_before_the_task_only_backward_weights_learn():
         model.learn(x, target, 0.2, task=False)
     assert all((w == old).all() for w, old in zip(model.net.W, W, strict=True))
     assert (model.net.B[1] != B).all()
+    together, before = made(strategy="kolen_pollack"), made(strategy="kolen_pollack").net.B[1]
+    together.learn(x, target, 0.2, task=False)  # which have nothing to share then
+    assert (together.net.B[1] == before).all()
     model.test_set = batch(100)
     assert max(model.measure(0)["weight_angle"]) < 10.0  # from 90; 3.2 to 4.8 for ten seeds
 
@@ -115,6 +118,13 @@ def test_a_run_is_reproduced_and_kept(tmp_path):
         assert file["test_error"][-1] == runs[0]["test_error"]
 
 
+def test_backward_weights_may_learn_without_any_task():
+    found = Kunin2020(**{**SMALL, "epochs": 0, "ahead": 1}).simulate(RunOptions(seed=1))
+    assert [at["epoch"] for at in found["curve"]] == [-1, 0]
+    assert found["curve"][1]["test_error"] == found["curve"][0]["test_error"]
+    assert found["curve"][1]["weight_angle"] < found["curve"][0]["weight_angle"]
+
+
 def test_weights_that_run_away_end_the_run():
     found = Kunin2020(coefficients="null=100", batch=10, **{**SMALL, "epochs": 3}).simulate(RunOptions(seed=1))
     assert found["diverged"]
@@ -159,9 +169,12 @@ def test_akrout_2019_mirrors_its_weights():
 
 @pytest.mark.parametrize("preset", Akrout2019.presets)
 def test_published_runs_of_akrout_2019(preset):
-    model = Akrout2019(preset=preset, epochs=1, train_images=256, test_images=100)
-    assert np.isfinite(model.simulate(RunOptions(seed=1))["test_error"])
-    assert Akrout2019(preset=preset).epochs == 400
+    model = Akrout2019(preset=preset)
+    model.make(3)
+    before = model.net.B[1].copy()
+    model.learn(*batch(128), model.eta)
+    assert (model.net.B[1] != before).any() == (preset in ("kolen_pollack", "weight_mirror"))
+    assert model.epochs == 400
 
 
 @pytest.mark.parametrize(
