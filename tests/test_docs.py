@@ -97,6 +97,20 @@ def test_the_example_of_a_network_that_learns_runs(tmp_path):
     assert done.stdout.startswith("(15, 10) 3000.0")
 
 
+def test_the_example_of_trials_runs(tmp_path):
+    (example,) = blocks("docs/training.md", "python")
+    example += "\nprint(net.time)"
+    done = subprocess.run(
+        [sys.executable, "-c", example], capture_output=True, text=True, cwd=tmp_path, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    mean, time = map(float, done.stdout.split())
+    assert time == 600.0
+    # In the mean V_b = 20 * 0.1 spikes/ms * 1 (the potential's area) - 2, and V = g_b/(g_b + g_L) V_b. Ten cells share
+    # the spikes: 70 ms of Poisson input with 140 spikes have an s.d. of about a twelfth.
+    assert abs(mean) < 0.5
+
+
 @pytest.mark.parametrize("name", ["README.md", "docs/command-line.md"])
 def test_commands_run(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
