@@ -200,7 +200,7 @@ def draw_r4(runs: list[dict[str, Any]], points: dict[str, Any], path: Path) -> N
     axes[1].annotate("all guessed positive", (0.98, guess), (0, -8), xycoords=axes[1].get_yaxis_transform(),
                      textcoords="offset points", fontsize=6.5, color="0.45", ha="right")  # fmt: skip
     for estimate in ("linear", "online"):
-        B = points[estimate] / np.nanstd(points[estimate])
+        B = points[estimate] / (np.nanstd(points[estimate]) if np.isfinite(points[estimate]).any() else 1.0)
         axes[2].plot(points["W"], B, ".", color=ESTIMATES[estimate][0], markersize=2.0, alpha=0.6)
     axes[2].axhline(0.0, color="0.8", linewidth=0.6, zorder=0)
     axes[2].axvline(0.0, color="0.8", linewidth=0.6, zorder=0)

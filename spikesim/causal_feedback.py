@@ -62,8 +62,9 @@ class CausalFeedback(Recorder):
         |u - V_th| above `cap` do not count.
 
     Both populations are watched in every step from now on; nothing is kept but what is learned. When the network goes
-    back to a stored state, windows that are open are forgotten, and what was learned stays. Raises SpikesimError for
-    populations of two networks, for state variables that there are not, and for parameters out of range.
+    back to a stored state, windows that are open are forgotten, and what was learned stays; checkpoints leave it out.
+    Raises SpikesimError for populations of two networks, for state variables that there are not, for senders with a
+    refractory period, and for parameters out of range.
     """
 
     def __init__(

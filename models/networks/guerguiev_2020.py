@@ -40,7 +40,8 @@ class Guerguiev2020(NetworkModel):
     JSON of a run: course [{seconds, estimate: {correlation, sign_agreement}}, ...], `final` (its last), windows below
     and above the threshold, rates_hz, run_s and cpu_s. Estimates are B, correlation is that with the forward weights W
     and sign_agreement the fraction of synapses whose sign is right; `always_positive` is what a guess would get. With
-    `out` W, all B and the course are kept as HDF5. Ctrl-C ends the run with what there is.
+    `out` W, all B and the course are kept as HDF5. Ctrl-C ends the run with what there is. It uses one thread, whatever
+    is asked for: with delays of one step two threads would mostly wait for each other.
     """
 
     N_in: int = 100
@@ -89,8 +90,7 @@ class Guerguiev2020(NetworkModel):
         be. See the class for what is returned."""
         if options.out:
             check_writable(Path(options.out))
-        net = Network(dt=self.dt, seed=options.seed, threads=options.threads, precision=options.precision,
-                      max_rate=options.max_rate)  # fmt: skip
+        net = Network(dt=self.dt, seed=options.seed, precision=options.precision, max_rate=options.max_rate)
         duration = self.duration if options.time is None else options.time
         lengths = self._lengths(net, duration)
         self.build(net)

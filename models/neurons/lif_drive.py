@@ -41,6 +41,7 @@ class LIFDrive(Neuron):
     receptors = ("synaptic", "current")
     state = {"V_m": "E_L", "U_m": "E_L", "syn_L": 0.0, "syn_s": 0.0, "Z": "E_L", "clock": 0.0, "Z_step": 0.0,
              "fired": 0.0, "mute": 0.0, "force": 0.0}  # fmt: skip
+    steady = ("mute", "force")
     constants = ("E_L", "V_th", "V_reset", "V_min", "I_e", "P", "P_I", "P_L", "P_s", "height")
     limits = {"t_ref": (">= 0",)}
     events = ("window",)
@@ -77,7 +78,7 @@ class LIFDrive(Neuron):
             U_m = max(c.E_L + (U_m - c.E_L) * c.P + driven, c.V_min)
             if U_m > Z or Z_step == 0.0:
                 Z, Z_step = U_m, clock
-        return (V_m, U_m, syn_L, syn_s, Z, clock, Z_step, s.fired, s.mute, s.force)
+        return (V_m, U_m, syn_L, syn_s, Z, clock, Z_step, s.fired)
 
     @staticmethod
     def spikes(s, c, u):
