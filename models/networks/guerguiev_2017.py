@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 
 from spikesim import AllToAll, Network, Script
+from spikesim.credit import CreditMeter, slope
 from spikesim.errors import SpikesimError
 from spikesim.models.neurons.poisson import PoissonSource
 from spikesim.models.neurons.segregated_dendrite import DendriticOutput, SegregatedDendrite
@@ -40,6 +41,10 @@ class Guerguiev2017(TrainedNetwork):
         the share of the random feedback weights that are not 0, and what those are multiplied by: 0.2 and 5 for the
         published sparse feedback.
 
+    look_every
+        images between two looks at how credit is assigned (see `spikesim.credit.CreditMeter`), whose series are kept
+        with `out`; 0: none. A look at every image takes about as long as the image.
+
     A run uses one thread, whatever is asked for: with delays of one step there is too little to share between two
     meetings of the threads. Several networks side by side use all cores.
 
@@ -61,6 +66,7 @@ class Guerguiev2017(TrainedNetwork):
     feedback_density: float = 1.0
     feedback_gain: float = 1.0
     feedback_noise: float = 0.05
+    look_every: int = 0
     dt: float = 1.0  # ms
     mnist_folder: str = ""  # a folder with the four IDX files; empty: those that come along
 
@@ -70,7 +76,7 @@ class Guerguiev2017(TrainedNetwork):
     choices = {"feedback": ("random", "symmetric", "noisy")}
     limits = {"train_images": (">= 1", "<= 60000"), "test_images": (">= 1", "<= 10000"), "epochs": (">= 1",),
               "test_every": (">= 0",), "phase": ("> 30",), "test_phase": ("> 30",), "dt": ("> 0",),
-              "feedback_density": ("> 0", "<= 1"), "feedback_noise": (">= 0",)}  # fmt: skip
+              "feedback_density": ("> 0", "<= 1"), "feedback_noise": (">= 0",), "look_every": (">= 0",)}  # fmt: skip
 
     def __init__(self, **given):
         super().__init__(**given)
@@ -120,6 +126,8 @@ class Guerguiev2017(TrainedNetwork):
                         receptor="apical")
             for k, layer in enumerate(self.hidden_layers)
         ]  # fmt: skip
+        k_d = self.output.model.g_d / (self.output.model.g_L + self.output.model.g_d)
+        self.meter = CreditMeter(len(self.layers), self.phi_max * 1e-3, k_d)
         self.teacher = [self._taught(label) for label in (*range(CLASSES), None)]
 
     def _feedback_weights(self, net, k):
@@ -134,8 +142,7 @@ class Guerguiev2017(TrainedNetwork):
     def _transposed(self, k, lesson):
         """(10 n,) the weights from the k-th hidden layer to the output, transposed, as they are before a lesson; with
         noise, where that is asked for."""
-        forward = [p.weights.reshape(p.source.n, p.target.n) for p in self.forward[k + 1 :]]
-        weights = functools.reduce(np.matmul, forward).T.ravel()
+        weights = functools.reduce(np.matmul, map(self._matrix, self.forward[k + 1 :])).T.ravel()
         if self.feedback == "noisy":
             noise = Stream(self.net.seed, "NOISE", 1_000_000 + k).at(lesson * weights.size)
             weights = weights + self.feedback_noise * noise.normal(weights.size)
@@ -214,21 +221,39 @@ class Guerguiev2017(TrainedNetwork):
         return self.epochs * self.train_images
 
     def learn(self, n):
-        if self.feedback == "random":
+        if self.feedback == "random" and not self.look_every:
             self.net.play([self.lesson(*given) for given in self.given_in_lessons(self.done, n)])
             return
-        for k, given in enumerate(self.given_in_lessons(self.done, n)):
-            stopped = False
+        for k, given in enumerate(self.given_in_lessons(self.done, n), start=self.done):
+            looks = self.look_every and self.hidden_layers and k % self.look_every == 0
+            before = [self._matrix(p) for p in self.forward[1:]] if looks else []
+            stopped = None
             try:
                 self.net.play(self.lesson(*given))
             except Interrupted as stop:
+                stopped = Interrupted(k - self.done + stop.played)
                 if not stop.played:
-                    raise Interrupted(k) from None
-                stopped = True
-            for layer, projection in enumerate(self.backward):
-                projection.weights = self._transposed(layer, self.done + k + 1)
-            if stopped:
-                raise Interrupted(k + 1)
+                    raise stopped from None
+            if looks:
+                layers = [*self.hidden_layers, self.output]
+                potentials, deltas = ([layer.get(name) for layer in layers] for name in ("V_f", "delta"))
+                self.meter.look(k, before, self._matrix(self.backward[-1]).T, potentials, deltas)
+            if self.feedback != "random":
+                for layer, projection in enumerate(self.backward):
+                    projection.weights = self._transposed(layer, k + 1)
+            if stopped is not None:
+                raise stopped
+
+    @staticmethod
+    def _matrix(projection):
+        return projection.weights.reshape(projection.source.n, projection.target.n)
+
+    def progress_state(self):
+        return {**super().progress_state(), "series": self.meter.series}
+
+    def continue_from(self, state):
+        super().continue_from(state)
+        self.meter.series = state["series"]
 
     def given_in_lessons(self, first, n):
         """(pixels, label, phase lengths in ms) of lessons first to first + n; each epoch has an order of its own."""
@@ -252,6 +277,30 @@ class Guerguiev2017(TrainedNetwork):
         wrong = sum(self.tester.answer(image) != label for image, label in zip(images, labels, strict=True))
         return 100.0 * int(wrong) / len(labels)
 
+    def losses(self, images):
+        """(hidden, output) losses, (images,) each: ||alpha_t - alpha_f||^2 of the last hidden layer and
+        ||phi_t - phi_max sigma(V_f)||^2, in (spikes/ms)^2, of both phases with test images, given by number, as they
+        are shown in training; nothing is learned. doi:10.7554/eLife.22901, Figure 5."""
+        values = {name: getattr(self, name) for name in self.given} | {"eta": ",".join("0" for _ in self.rates)}
+        other = type(self)(**values)
+        other.build(Network(dt=self.dt, seed=self.net.seed ^ TEST_SEED, precision="double", max_rate=None))
+        other.take_after(self)
+        found = []
+        for image in images:
+            length = np.array([self.phase, self.phase])
+            other.net.play(other.lesson(self.test_set[0][image], self.test_set[1][image], length))
+            found.append(
+                [self._loss(other.hidden_layers[-1], "g_b"), self.phi_max**2 * 1e-6 * self._loss(other.output, "g_d")]
+            )
+        return np.array(found).T
+
+    @staticmethod
+    def _loss(layer, conductance):
+        """Squared size of what the error signal of a layer was made from."""
+        p = layer.model
+        total = p.g_L + getattr(p, conductance) + getattr(p, "g_a", 0.0)
+        return float((((layer.get("delta") * total) / (getattr(p, conductance) * slope(layer.get("V_f")))) ** 2).sum())
+
     def learned(self):
         return [array for p in self.forward for array in (p.weights, p.target.get("bias"))]
 
@@ -267,11 +316,13 @@ class Guerguiev2017(TrainedNetwork):
             file.attrs.update({**self.values(), "seed": self.net.seed})
             file["error_curve"] = np.array(found["error_curve"])
             for k, projection in enumerate(self.forward):
-                shape = (projection.source.n, projection.target.n)
-                file[f"layer_{k + 1}/weights"] = projection.weights.reshape(shape)
+                file[f"layer_{k + 1}/weights"] = self._matrix(projection)
                 file[f"layer_{k + 1}/bias"] = projection.target.get("bias")
             for k, projection in enumerate(self.backward):
-                file[f"layer_{k + 1}/feedback"] = projection.weights.reshape(CLASSES, projection.target.n)
+                file[f"layer_{k + 1}/feedback"] = self._matrix(projection)
+            if self.look_every:
+                for name, values in self.meter.series.items():
+                    file[f"looks/{name}"] = np.array(values)
 
     def record_presentation(self, path, index=0):
         """Show test image `index` to the trained network from silence and stream all spikes to a SONATA file.

@@ -246,6 +246,32 @@ def test_sparse_feedback_is_a_share_of_the_dense_one_times_the_gain():
     np.testing.assert_allclose(mine[kept], 5.0 * theirs[kept], rtol=1e-15)
 
 
+def test_looks_change_nothing_and_are_kept(tmp_path):
+    given = dict(hidden="9,6", eta="0.3,0.2,0.1", train_images=12, test_images=2)
+    plain = Guerguiev2017(**given).simulate(options())
+    model = Guerguiev2017(look_every=3, **given)
+    looked = model.simulate(options(out=str(tmp_path / "looked.h5")))
+    assert looked["weights_sha256"] == plain["weights_sha256"]
+    with h5py.File(tmp_path / "looked.h5") as file:
+        assert list(file["looks/lesson"]) == [0, 3, 6, 9]
+        for name in ("angle_1", "angle_2"):
+            assert ((file[f"looks/{name}"][()] >= 0.0) & (file[f"looks/{name}"][()] <= 180.0)).all()
+        assert (file["looks/mu"][()] > 0.0).all()
+
+
+def test_losses_are_those_of_rates_and_plateaus_and_teach_nothing():
+    model = Guerguiev2017(hidden="12", test_images=4)
+    model.prepare(options())
+    before = [w.copy() for w in model.learned()]
+    hidden, output = model.losses([0, 2, 3])
+    again = model.losses([0, 2, 3])
+    np.testing.assert_array_equal(again, [hidden, output])
+    for mine, then in zip(model.learned(), before, strict=True):
+        np.testing.assert_array_equal(mine, then)
+    assert ((hidden > 0.0) & (hidden < 12.0)).all()  # 12 differences of two numbers between 0 and 1
+    assert ((output > 0.0) & (output < 10 * 0.2**2)).all()
+
+
 @pytest.mark.parametrize(
     ("given", "named"),
     [
