@@ -28,7 +28,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, xlog1py, xlogy
 
 from spikesim.errors import SpikesimError, unknown
 from spikesim.rng import Stream
@@ -114,16 +114,26 @@ class RateLayers:
         """Activities of every layer, (n, n_k) each, for the inputs x (n, n_0), which come first."""
         a = [np.asarray(x, self.dtype)]
         for k in range(self.layers):
-            a.append(ACTIVATIONS[self.activations[k]][0](self.drive(a[k], k)))
+            a.append(self.activate(self.drive(a[k], k), k + 1))
         return a
 
     def drive(self, a: Array, k: int) -> Array:
         """W[k] a + b[k] for each row of a (n, n_k): (n, n_{k+1})."""
         return a @ self.W[k].T + self.b[k] if self.biases else a @ self.W[k].T
 
+    def activate(self, z: Array, k: int) -> Array:
+        """f of layer k, 1 or later, at the drive z (n, n_k)."""
+        return ACTIVATIONS[self.activations[k - 1]][0](z)
+
     def slope(self, a: Array, k: int) -> Any:
         """f' of layer k, 1 or later, where its activities are a."""
         return ACTIVATIONS[self.activations[k - 1]][1](a)
+
+    def losses(self, y: Array, target: Array) -> Array:
+        """(n,) the loss of each example with the output y (n, n_output)."""
+        if self.loss == "cross_entropy":
+            return -(xlogy(target, y) + xlog1py(1.0 - target, -y)).sum(axis=1)
+        return 0.5 * ((target - y) ** 2).sum(axis=1)
 
     def carriers(self, transport: str | None = None) -> list[Any]:
         """The matrices (n_k, n_{k+1}) that carry the error to the layers 1, 2, ...; None for layer 0."""
@@ -136,14 +146,22 @@ class RateLayers:
 
     def backward(self, a: list[Array], error: Array, transport: str | None = None) -> list[Array]:
         """What teaches each matrix, (n, n_{k+1}) for W[k], from the activities and the error (n, n_output)."""
+        return self._carry(a, error, transport)[1]
+
+    def signals(self, a: list[Array], error: Array, transport: str | None = None) -> list[Array]:
+        """The errors as they get to each hidden layer, (n, n_k) for k = 1, 2, ...: `backward` without the slope."""
+        return self._carry(a, error, transport)[0]
+
+    def _carry(self, a: list[Array], error: Array, transport: str | None) -> tuple[list[Array], list[Array]]:
         transport = self.transport if transport is None else transport
         carrier = self.carriers(transport)
         top = error if self.loss == "cross_entropy" else error * self.slope(a[-1], self.layers)
+        arrived: list[Array] = []
         delta = [top]
         for k in range(self.layers - 1, 0, -1):
-            source = top if transport == "broadcast" else delta[0]
-            delta.insert(0, (source @ carrier[k].T) * self.slope(a[k], k))
-        return delta
+            arrived.insert(0, (top if transport == "broadcast" else delta[0]) @ carrier[k].T)
+            delta.insert(0, arrived[0] * self.slope(a[k], k))
+        return arrived, delta
 
     def gradients(self, a: list[Array], delta: list[Array]) -> list[Array]:
         """<delta[k] a[k]^T> over the examples, of the shape of W[k]: the downhill direction where delta is exact."""

@@ -27,6 +27,12 @@ def loss(net, x, target):
     return -(target * np.log(y) + (1.0 - target) * np.log(1.0 - y)).sum() / len(x)
 
 
+def test_loss_of_each_example():
+    x, target = examples()
+    for net in (layers(), layers(("tanh", "tanh", "logistic"), loss="cross_entropy")):
+        assert net.losses(net.forward(x)[-1], target).mean() == pytest.approx(loss(net, x, target), rel=1e-12)
+
+
 @pytest.mark.parametrize(
     ("activations", "name"),
     [
@@ -60,6 +66,9 @@ def test_each_way_of_transport_is_what_it_says():
         error = target - a[-1]
         d0, d1, d2 = net.backward(a, error)
         np.testing.assert_array_equal(d2, error)
+        s1, s2 = net.signals(a, error)
+        np.testing.assert_array_equal(s1 * (1.0 - a[1] ** 2), d0)
+        np.testing.assert_array_equal(s2 * (a[2] > 0.0), d1)
         for n in range(len(x)):
             carry = {"transpose": lambda k: net.W[k].T, "pseudo_inverse": lambda k: np.linalg.pinv(net.W[k])}  # noqa: B023
             M1, M2 = (carry.get(name, lambda k: net.B[k])(k) for k in (1, 2))  # noqa: B023
