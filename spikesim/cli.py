@@ -239,25 +239,34 @@ def card(
 @click.option("--checkpoint", metavar="FILE", help="Keep the run in this file, for `spikesim resume`.")
 @click.option("--checkpoint-every", type=click.FloatRange(0), metavar="MINUTES", help="How often; default: 10.")
 @click.option("--dry-run", is_flag=True, help="Only tell neurons, synapses and memory, and whether they fit.")
+@click.option("--seeds", metavar="1-4", help="Several runs side by side, one a seed: 1-4, or 1,3,5; --out is a folder.")
+@click.option("--grid", multiple=True, metavar="KEY=A,B", help="Several runs, one a value; repeated: all combinations.")
+@click.option("--jobs", type=click.IntRange(1), metavar="N", help="Of several runs, how many at a time.")
 @_options("set", "seed", "threads", "precision", "json", "quiet")
 def run(
     network: str, duration: float | None, out: str | None, record: tuple[str, ...], split: tuple[float, ...],
     max_rate: float, digest: bool, checkpoint: str | None, checkpoint_every: float | None, dry_run: bool,
-    settings: tuple[str, ...],
+    seeds: str | None, grid: tuple[str, ...], jobs: int | None, settings: tuple[str, ...],
     seed: int | None, threads: int, precision: str, as_json: bool, quiet: bool,
 ) -> None:  # fmt: skip
     """Run the published network NETWORK, or FILE.py:Class."""
+    from spikesim import several_cli
     from spikesim.experiment import RunOptions
     from spikesim.registry import find
     from spikesim.settings import share_out
 
     kind = find("network", network)
-    model = kind(**share_out(settings, {"network": kind})["network"])
+    given = share_out(settings, {"network": kind})["network"]
     options = RunOptions(
         time=duration, seed=seed, threads=threads, precision=precision, out=out, progress=not quiet, quiet=quiet,
         record=record, split=split, max_rate=max_rate or None, digest=digest,
         checkpoint=checkpoint, checkpoint_every=checkpoint_every,
     )  # fmt: skip
+    if seeds is not None or grid:
+        _tell_several(as_json, *several_cli.run(network, given, seeds, grid, options, jobs, dry_run))
+        return
+    several_cli.refuse(jobs is not None, "--jobs", "is for several runs; give --seeds or --grid, too")
+    model = kind(**given)
     if dry_run:
         plan = {"network": model.name(), "preset": model.preset, **model.plan(options)}
         _print(as_json, plan, _lines(plan))
@@ -280,6 +289,13 @@ def run(
     _tell_run(as_json, result)
 
 
+def _tell_several(as_json: bool, result: dict[str, Any], text: str) -> None:
+    from spikesim.several_cli import check_ended
+
+    _print(as_json, result, text)
+    check_ended(result)
+
+
 def _tell_run(as_json: bool, result: dict[str, Any]) -> None:
     _print(as_json, result, _lines(result))
     if result.get("interrupted"):
@@ -287,16 +303,24 @@ def _tell_run(as_json: bool, result: dict[str, Any]) -> None:
 
 
 @main.command()
-@click.argument("file")
+@click.argument("file", metavar="FILE|DIR")
 @click.option("--time", "duration", type=float, metavar="MS", help="Where to end; default: where it was to end.")
 @click.option("--checkpoint-every", type=click.FloatRange(0), metavar="MINUTES", help="Default: as often as before.")
 @click.option("--allow-changed", is_flag=True, help="Also where spikesim or your own model has changed since.")
+@click.option("--jobs", type=click.IntRange(1), metavar="N", help="Of several runs, how many at a time.")
 @_options("threads", "json", "quiet")
 def resume(
-    file: str, duration: float | None, checkpoint_every: float | None, allow_changed: bool, threads: int,
-    as_json: bool, quiet: bool,
+    file: str, duration: float | None, checkpoint_every: float | None, allow_changed: bool, jobs: int | None,
+    threads: int, as_json: bool, quiet: bool,
 ) -> None:  # fmt: skip
-    """Go on with the run in the checkpoint FILE, and keep it there."""
+    """Go on with the run in the checkpoint FILE, and keep it there; or with several runs in the folder DIR."""
+    from spikesim import several_cli
+
+    if Path(file).is_dir():
+        told = several_cli.resume(file, duration, checkpoint_every, allow_changed, jobs, quiet)
+        _tell_several(as_json, *told)
+        return
+    several_cli.refuse(jobs is not None, "--jobs", "is for several runs in a folder")
     from spikesim.progress import resume_run
 
     given = {"time": duration, "checkpoint_every": checkpoint_every, "threads": threads}

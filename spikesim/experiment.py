@@ -20,7 +20,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -31,6 +31,7 @@ from spikesim.guard import MAX_RATE
 from spikesim.memory import estimate
 from spikesim.network import Network
 from spikesim.parameters import Parameters
+from spikesim.record import Recorder
 
 if TYPE_CHECKING:
     from spikesim.progress import Resumed
@@ -66,6 +67,8 @@ class RunOptions:
         the file to keep the run in, so that it can be resumed, or None.
     checkpoint_every
         minutes between two checkpoints while it runs; None for 10. There is one after Ctrl-C and at the end, too.
+    report
+        called while it runs with how far it is, how far it is to go (ms of model time, or lessons), and a note.
     """
 
     time: float | None = None
@@ -81,6 +84,11 @@ class RunOptions:
     digest: bool = False
     checkpoint: str | None = None
     checkpoint_every: float | None = None
+    report: Callable[[int, int, str], None] | None = None
+
+
+class AtItsEnd(SpikesimError):
+    """There is nothing left to be done in a run that is to be resumed."""
 
 
 class Stopped(KeyboardInterrupt):
@@ -137,6 +145,10 @@ class NetworkModel(Parameters):
                 "available_gb": needs.available / 1e9, "fits": needs.fits, "threads": net.threads,
                 "precision": net.precision}  # fmt: skip
 
+    def ends(self, options: RunOptions) -> list[int]:
+        """The steps at which a run stops, for a moment or for good. Raises SpikesimError for times that do not fit."""
+        return _ends(self.dt, self.duration if options.time is None else options.time, options.split)
+
     def simulate(self, options: RunOptions, resumed: Resumed | None = None) -> dict[str, Any]:
         """Build, run, and say how fast it was and how much each population fired; the keys are those of
         `spikesim run --json`, see docs/command-line.md. `resumed` is a checkpoint to go on from.
@@ -148,7 +160,7 @@ class NetworkModel(Parameters):
         from spikesim.progress import Keeper
 
         duration = self.duration if options.time is None else options.time
-        ends = _ends(self.dt, duration, options.split)
+        ends = self.ends(options)
         if options.out is not None:
             from spikesim.spike_writer import check_place
 
@@ -163,11 +175,13 @@ class NetworkModel(Parameters):
         spikes = {p.name: net.record(p, "spikes", to=options.out) for p in neurons}
         samples = _sample(net, neurons, options.record)
         keeper = Keeper(self, net, options)
+        if options.report is not None:
+            net.recorders.append(_Report(net, options.report, ends[-1]))
         net.seconds["build"] += time.perf_counter() - began
         if resumed is not None:
             resumed.put(net)
         if net.step >= ends[-1]:
-            raise SpikesimError(f"the run has come to {net.time:g} ms, where it was to end; give it a longer --time.")
+            raise AtItsEnd(f"the run has come to {net.time:g} ms, where it was to end; give it a longer --time.")
         begin = net.time
         with net:
             try:
@@ -209,6 +223,16 @@ class NetworkModel(Parameters):
                 for variable, recorders in samples.items()
             }
         return result
+
+
+class _Report(Recorder):
+    """Tells how far a run is. It is among the recorders, for these are called several times a second."""
+
+    def __init__(self, net: Network, report: Callable[[int, int, str], None], last: int) -> None:
+        self.report, self.dt, self.total = report, net.dt, max(1, round(last * net.dt))
+
+    def drain(self, step: int) -> None:
+        self.report(min(round(step * self.dt), self.total), self.total, "ms")
 
 
 def peak_rss_gb() -> float:

@@ -81,7 +81,7 @@ class Keeper:
             "model": reference(type(model)),
             "preset": model.preset,
             "given": {name: getattr(model, name) for name in sorted(model.given)},
-            "options": {**dataclasses.asdict(self.options), "seed": self.network.seed, "out": _real(self.options.out),
+            "options": {**_kept(self.options), "seed": self.network.seed, "out": _real(self.options.out),
                         "checkpoint": str(path)},
             "state": state_of(self.network, arrays),
             "progress": to_data(dict(model.progress_state()), arrays, owner),
@@ -176,6 +176,10 @@ def check_keeps(model: NetworkModel) -> None:
     if "resumed" not in inspect.signature(model.simulate).parameters:
         raise SpikesimError(f"{model.name()} is run in a way of its own, which keeps no checkpoints; leave out "
                             "--checkpoint.")  # fmt: skip
+
+
+def _kept(options: RunOptions) -> dict[str, Any]:
+    return {f.name: getattr(options, f.name) for f in dataclasses.fields(options) if f.name != "report"}
 
 
 def _real(path: str | None) -> str | None:
