@@ -59,8 +59,8 @@ def verdicts(series: dict[str, Any], losses: dict[str, Any], epoch: int, every: 
         "G5": {"criterion": "mu begins above 1; below 1 in the last 1000 images of epoch 1", "begins": float(mu[0]),
                "last_1000_mean": float(last.mean()), "last_1000_below_1": float((last < 1.0).mean()),
                "pass": bool(mu[0] > 1.0 and (last < 1.0).all())},
-        "G6_spikes": {"criterion": "with feedback by spikes the angle begins at 85 to 95 and has its minimum in 55 to 75 "
-                      "degrees", "begins": float(angles[0]), "minimum": float(angles.min()), "ends": float(angles[-1]),
+        "G6_spikes": {"criterion": "with feedback by spikes the angle begins at 85 to 95 degrees and has its minimum in "
+                      "55 to 75", "begins": float(angles[0]), "minimum": float(angles.min()), "ends": float(angles[-1]),
                       "pass": bool(85 <= angles[0] <= 95 and 55 <= angles.min() <= 75),
                       "note": f"means over {WINDOW} looks, one at every {every} images"},
         "G7": {"criterion": "median correlation over classes 0.2 to 0.7, mean |r| of shuffled images below 0.05",
@@ -118,9 +118,10 @@ def main() -> None:
         model.learn(n)
         model.done += n
         if model.done % given.images == 0:
-            losses[str(model.done // given.images)] = correlations(model, given.seed)
-            print(f"epoch {model.done // given.images}: correlations {np.round(losses[str(model.done // given.images)]['classes'], 2)}, "
-                  f"mu {model.meter.series['mu'][-1]:.3g}")  # fmt: skip
+            epoch = str(model.done // given.images)
+            losses[epoch] = correlations(model, given.seed)
+            shown = " ".join(f"{r:.2f}" for r in losses[epoch]["classes"])
+            print(f"epoch {epoch}: correlations {shown}; mu {model.meter.series['mu'][-1]:.3g}")
     found = {
         "network": "guerguiev_2017", "parameters": model.values(), "seed": given.seed, "precision": "single",
         "images_per_epoch": given.images, "verdicts": verdicts(model.meter.series, losses, given.images, given.look_every),
