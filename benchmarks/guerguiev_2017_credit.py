@@ -59,8 +59,8 @@ def verdicts(series: dict[str, Any], losses: dict[str, Any], epoch: int, every: 
         "G5": {"criterion": "mu begins above 1; below 1 in the last 1000 images of epoch 1", "begins": float(mu[0]),
                "last_1000_mean": float(last.mean()), "last_1000_below_1": float((last < 1.0).mean()),
                "pass": bool(mu[0] > 1.0 and (last < 1.0).all())},
-        "G6_spikes": {"criterion": "with feedback by spikes the angle begins at 85 to 95 degrees and has its minimum in "
-                      "55 to 75", "begins": float(angles[0]), "minimum": float(angles.min()), "ends": float(angles[-1]),
+        "G6_spikes": {"criterion": "by spikes, the angle begins at 85 to 95 degrees and has its minimum at 55 to 75",
+                      "begins": float(angles[0]), "minimum": float(angles.min()), "ends": float(angles[-1]),
                       "pass": bool(85 <= angles[0] <= 95 and 55 <= angles.min() <= 75),
                       "note": f"means over {WINDOW} looks, one at every {every} images"},
         "G7": {"criterion": "median correlation over classes 0.2 to 0.7, mean |r| of shuffled images below 0.05",
