@@ -26,8 +26,11 @@ NEAR = 1e-9  # relative; sums of a few products agree much better
 
 def factors(rule: Rule) -> tuple[str, ...] | None:
     """The presynaptic traces that `on_post` and `drift` of this rule are linear in; None where they do not come apart
-    so, or where what `on_post` adds goes up and down, so that bounds in between would matter."""
+    so, where soft bounds let every change depend on the weight, or where what `on_post` adds goes up and down, so that
+    bounds in between would matter."""
     names = rule.side("pre")
+    if rule.bounds == "soft":
+        return None
     if rule.drift is not None:
         found = set(names) if _linear(rule, _drift) is not None else None
         spikes = _linear(rule, _on_post) if found is not None and rule.on_post is not None else (set(), set())
@@ -108,11 +111,22 @@ def idle_without_pre(rule: Rule, event: str) -> bool:
     return True
 
 
+def replayed(rule: Rule) -> bool:
+    """Whether the next presynaptic spike may make up for all that the postsynaptic neuron did, one spike of it after
+    the other (`spikesim.clock.replay`): synapses keep nothing but their weight, nothing happens but at spikes, and
+    between its own spikes each presynaptic trace is one exponential."""
+    pre = [spec for spec in rule.trace_specs() if spec.side == "pre"]
+    averaged = any(spec.mean_over for spec in rule.trace_specs())
+    return not (rule.has_memory() or rule.drift is not None or averaged or any(len(spec.taus) > 1 for spec in pre))
+
+
 def visits(rule: Rule) -> str:
     """When the clock-driven engine visits the synapses of this rule, given a dendritic delay."""
     if not (rule.local() or rule.synapse):
         return "at events"
     found = None if rule.has_memory() else factors(rule)
-    if found is None or any(spec.jump for spec in rule.trace_specs() if spec.name in found):
-        return "at every spike" if rule.drift is None else "in every step"
-    return "at presynaptic spikes"
+    if found is not None and not any(spec.jump for spec in rule.trace_specs() if spec.name in found):
+        return "at presynaptic spikes"
+    if replayed(rule):
+        return "at presynaptic spikes, replaying the others"
+    return "at every spike" if rule.drift is None else "in every step"

@@ -87,6 +87,17 @@ load = intrinsic(_loader(None))
 
 
 @intrinsic
+def product(typing, record, other):
+    """The record of what two records of one kind have for each field, multiplied."""
+
+    def codegen(ctx, builder, signature, args):
+        pairs = zip(cgutils.unpack_tuple(builder, args[0]), cgutils.unpack_tuple(builder, args[1]), strict=True)
+        return ctx.make_tuple(builder, signature.return_type, [builder.fmul(a, b) for a, b in pairs])
+
+    return record(record, record), codegen
+
+
+@intrinsic
 def store(typing, array, column, stride, values):
     """Write the tuple `values` into one column of a (fields, stride) array."""
 

@@ -3,9 +3,10 @@
 A static synapse takes the place of its target, 2 bytes (4 where a thread owns more than 65,536 receptors), and its
 weight, 4 bytes in single and 8 in double precision, or none where all synapses of a projection weigh the same. For
 each source, thread, and delay that there is, 4 bytes more tell where its synapses begin. So does a plastic synapse
-whose rule comes apart, with another number like its weight for each exponential that it is potentiated by; others take
-20 bytes and their weight, and as much again several times over while they are put in their place; with variables or
-traces of their own they take a number for each of them, and 8 or 40 bytes to tell what came last.
+whose rule comes apart, with another number like its weight for each exponential that it is potentiated by, and one for
+which spikes are replayed, with a byte or two for a history of them. Others take 20 bytes and their weight, and as much
+again several times over while they are put in their place; with variables or traces of their own they take a number for
+each of them, and 8 or 40 bytes to tell what came last.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spikesim.errors import SpikesimError
+from spikesim.factors import replayed
 from spikesim.values import Same
 
 if TYPE_CHECKING:
@@ -91,12 +93,18 @@ def _synapses(p: Projection, place: int) -> float:
     begins = 4.0 * p.source.n * (p.delay.longest - p.delay.shortest + 1) * p.network.threads
     if p.plastic:
         from spikesim.clock.lazy_synapses import comes_apart
+        from spikesim.clock.replay import ENTRY
+        from spikesim.clock.replay_synapses import SHARE
 
-        sums = comes_apart(p)
+        assert p.rule is not None
+        sums, specs = comes_apart(p), p.rule.trace_specs()
+        if sums is None and replayed(p.rule):
+            sides = [spec.side for spec in specs]
+            entry, row = 4 * ENTRY + number * sides.count("post"), 8 + 2 * number * sides.count("pre")
+            return p.expected * (place + number + entry / SHARE) + begins * (1.0 + row / 4.0)
         if sums is None:
             return p.expected * (PLASTIC + number + PLACING + _memory_of(p.rule, number))
-        assert p.rule is not None
-        held = 1 + sum(len(spec.taus) for spec in p.rule.trace_specs() if spec.name in sums)
+        held = 1 + sum(len(spec.taus) for spec in specs if spec.name in sums)
         return p.expected * (place + number * held) + begins * (1.0 + number)
     return p.expected * (place + (0 if isinstance(p.weight, Same) else number)) + begins
 

@@ -20,9 +20,12 @@ from spikesim.clock.inputs import Inputs
 from spikesim.clock.lazy_synapses import LazyRuntime, comes_apart
 from spikesim.clock.local_runtime import LocalRuntime
 from spikesim.clock.patience import Patience
+from spikesim.clock.replay_synapses import ReplayRuntime
 from spikesim.clock.rings import ranges, resized_ring, widened_ring
 from spikesim.clock.static_tables import Share, SparseTable, same_weight, sparse_table
 from spikesim.clock.synapses import PlasticRuntime
+from spikesim.clock.visited import VisitedRuntime
+from spikesim.factors import replayed
 from spikesim.jit import spent
 from spikesim.lowlevel import SPINS
 from spikesim.rng import key, stream_id
@@ -83,7 +86,9 @@ class ClockEngine:
         if projection.rule.has_memory():
             return LocalRuntime(projection, self)
         sums = comes_apart(projection)
-        return PlasticRuntime(projection, self) if sums is None else LazyRuntime(projection, self, sums)
+        if sums is not None:
+            return LazyRuntime(projection, self, sums)
+        return (ReplayRuntime if replayed(projection.rule) else PlasticRuntime)(projection, self)
 
     def _lay_out_rings(self) -> None:
         """Rings of spikes and currents, long enough for the longest look back; what is in flight is kept."""
@@ -146,7 +151,7 @@ class ClockEngine:
         self._operations = []
         tables = self._sparse = self._sparse_operations()
         for t in range(self.n_threads):
-            plastic = [p.runtime for p in network.projections if isinstance(p.runtime, PlasticRuntime | LazyRuntime)]
+            plastic = [p.runtime for p in network.projections if isinstance(p.runtime, PlasticRuntime | VisitedRuntime)]
             events = [p.runtime for p in network.projections if isinstance(p.runtime, EventRuntime)]
             steps: Operations = [self._drive_operation(drive_, t) for drive_ in network.drives]
             for runtime in plastic:
@@ -231,7 +236,7 @@ class ClockEngine:
         for p in self.network.projections:
             if p.short_term is not None:
                 short_term.reset(p, p.short_term)
-            if isinstance(p.runtime, PlasticRuntime | LazyRuntime):
+            if isinstance(p.runtime, PlasticRuntime | VisitedRuntime):
                 p.runtime.reset()
         self.refill()
 

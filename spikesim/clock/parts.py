@@ -12,13 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from spikesim.clock import lazy
+from spikesim.clock import lazy, replay
 from spikesim.clock.contexts import Context
+from spikesim.clock.drive import once
 from spikesim.clock.lazy_synapses import LazyRuntime
 from spikesim.clock.local_runtime import LocalRuntime
 from spikesim.clock.plasticity import NEVER
+from spikesim.clock.replay_synapses import HISTORY, ReplayRuntime
 from spikesim.clock.static_tables import places
+from spikesim.clock.synapses import PlasticRuntime
 from spikesim.clock.tables import plastic_table
+from spikesim.clock.visited import VisitedRuntime
 
 
 class Part:
@@ -43,10 +47,10 @@ class Part:
         self._more()
         looked_at = {name: array.copy() for name, array in self.arrays.items() if name.split("/")[0] in self.columns}
         calls, reads = self._calls(), self._reads({**self.arrays, **looked_at})
-        self._contexts = [context for _, context in calls] + [context for _, context, _ in reads]
+        self._contexts = [context for _, context, _ in (*calls, *reads)]
         for context in self._contexts:  # the runtime's may be set anew before the walk gets there
             context.set(since=self.since.ctypes.data)
-        self.calls = [(op, context.address, self.dendritic) for op, context in calls]
+        self.calls = [(op, context.address, later) for op, context, later in calls]
         self.reads = [(op, context.address, argument) for op, context, argument in reads]
         self._looked_at = looked_at if reads else {}
         self.copies = [(self.arrays[name].ctypes.data, array.ctypes.data, array.nbytes)
@@ -60,12 +64,12 @@ class Part:
     def _more(self) -> None:
         """Make what else of the state is not one column for each synapse."""
 
-    def _calls(self) -> list[tuple[int, Context]]:
-        """What a step does, in order."""
+    def _calls(self) -> list[tuple[int, Context, int]]:
+        """What a step of the synapses' own time does, in order, and how much later the engine does it."""
         mine = self.mine
         contexts = mine._contexts(self.t, self.arrays, NEVER, delivers=0)
         order = (mine.drift, "drift"), (mine.post, "early"), (mine.pre, "pre"), (mine.post, "late")
-        return [(op.address, contexts[name]) for op, name in order if op is not None]
+        return [(op.address, contexts[name], self.dendritic) for op, name in order if op is not None]
 
     def _reads(self, arrays: dict[str, Any]) -> list[tuple[int, Context, int]]:
         """What makes the weights of a copy, `arrays`, those of now."""
@@ -83,9 +87,9 @@ class LocalPart(Part):
 
     columns = ("weights", "x_here", "y_here", "variables", "last")
 
-    def _calls(self) -> list[tuple[int, Context]]:
+    def _calls(self) -> list[tuple[int, Context, int]]:
         groups = self.mine._operations(self.t, self.arrays, NEVER - 1)  # with a limit, nothing is delivered
-        return [pair for group in groups for pair in group]
+        return [(op, context, self.dendritic) for group in groups for op, context in group]
 
     def _reads(self, arrays: dict[str, Any]) -> list[tuple[int, Context, int]]:
         if self.mine.projection.rule.between is None:
@@ -97,7 +101,7 @@ class LocalPart(Part):
 class LazyPart(Part):
     """Synapses that are visited at presynaptic spikes only. The sums are those of all targets of the thread."""
 
-    columns = ("weights", "seen")
+    columns: tuple[str, ...] = ("weights", "seen")
 
     def _lay_out(self, table: Any) -> None:
         real = self.theirs.tables[self.t]
@@ -118,21 +122,72 @@ class LazyPart(Part):
         return [(f"sums/{t}", own[f"sums/{t}"][self.rows]), (f"visited/{t}", visited[self.rows].ravel()),
                 (f"factors/{t}", factors.reshape(len(factors), len(self.rows) * n))]  # fmt: skip
 
-    def _calls(self) -> list[tuple[int, Context]]:
+    def _calls(self) -> list[tuple[int, Context, int]]:
         context = self._context(self.arrays)
-        return [(op.address, context) for op in self.mine._operations(self.t)]
+        return [(op.address, context, self.dendritic) for op in self.mine._operations(self.t)]
 
     def _reads(self, arrays: dict[str, Any]) -> list[tuple[int, Context, int]]:
         settle = lazy.settle_op(self.mine.n_sums, *self.mine._kind(self.t))
         return [(settle.address, self._context(arrays), self.mine.n_params)]
 
-    def _context(self, arrays: dict[str, Any]) -> Context:
-        return self.mine._context(self.t, arrays, NEVER, delivers=False)
+    def _context(self, arrays: dict[str, Any], **given: Any) -> Context:
+        return self.mine._context(self.t, arrays, NEVER, delivers=False, **given)
 
     def take_over(self) -> None:
         super().take_over()
         for name, found in self._found():
             self.arrays[name][...] = found
+
+
+class ReplayPart(LazyPart):
+    """Synapses that are visited at presynaptic spikes, and meet then what the postsynaptic neurons did.
+
+    It makes no difference when they are visited, so they are at the end of every step. Their history is their own, and
+    begins with what is on its way.
+    """
+
+    columns = ("weights",)
+
+    def _more(self) -> None:
+        super()._more()
+        history = {f"{name}/{self.t}": self.own[f"{name}/{self.t}"] for name in HISTORY}
+        self._before = self._context(self.arrays | history, settles=replay.REACHED)
+        self._before.set(since=self.since.ctypes.data)
+        self.arrays.update(self.theirs.history(self.t, few=1))
+
+    def _found(self) -> list[tuple[str, Any]]:
+        t, own, n = self.t, self.own, self.mine.projection.source.n
+        names = (f"fired/{t}", f"after/{t}", f"before/{t}")
+        rows = [own[name].reshape(*own[name].shape[:-1], -1, n)[..., self.rows, :] for name in names]
+        found = [array.reshape(*array.shape[:-2], len(self.rows) * n) for array in rows]
+        return [(f"swept/{t}", own[f"swept/{t}"][self.rows]), *zip(names, found, strict=True)]
+
+    def _calls(self) -> list[tuple[int, Context, int]]:
+        calls, self._rest = super()._calls(), []
+        if self.mine.replays:
+            remember = self.mine._op(replay.remember_op, self.t).address
+            self._rest = [(remember, self._context(self.arrays, settles=settles), 0) for settles in (0, replay.REACHED)]
+        return [*calls, *self._rest]
+
+    def _reads(self, arrays: dict[str, Any]) -> list[tuple[int, Context, int]]:
+        return []
+
+    def take_over(self) -> None:
+        super().take_over()
+        if not self._rest:
+            return
+        remember, context, _ = self._rest[0]
+        step = self.mine.projection.network.step
+        once()(remember, np.array([self._before.address]), step - 1 - self.dendritic)
+        for name in ("latest", "state"):
+            self.arrays[f"{name}/{self.t}"][...] = 0
+        for s in range(max(0, step - 2 * self.dendritic), step - self.dendritic):
+            once()(remember, np.array([context.address]), s)
+
+
+KINDS: tuple[tuple[type, type[Part]], ...] = (
+    (LazyRuntime, LazyPart), (ReplayRuntime, ReplayPart), (LocalRuntime, LocalPart), (PlasticRuntime, Part),
+)  # fmt: skip
 
 
 def parts(runtime: Any, chosen: Any) -> list[Part]:
@@ -141,11 +196,11 @@ def parts(runtime: Any, chosen: Any) -> list[Part]:
     sources, targets = (ends[chosen] for ends in projection.ends())
     steps = projection.delay.everything(len(projection), projection.network.threads)[chosen]
     dendritic = np.rint(steps * fraction).astype(np.int64)
-    lazily = isinstance(runtime, LazyRuntime)
-    kind = LazyPart if lazily else LocalPart if isinstance(runtime, LocalRuntime) else Part
+    visited = isinstance(runtime, VisitedRuntime)
+    kind = next(kind for runtimes, kind in KINDS if isinstance(runtime, runtimes))
     found = []
     for t, (lo, hi) in enumerate(runtime.engine.ranges[projection.target.index]):
-        columns = (_lazy_columns if lazily else _columns)(runtime, t, chosen)
+        columns = (_visited_columns if visited else _columns)(runtime, t, chosen)
         for delay in np.unique(dendritic):
             which = np.flatnonzero((dendritic == delay) & (targets >= lo) & (targets < hi))
             if len(which):
@@ -166,7 +221,7 @@ def _columns(runtime: Any, t: int, chosen: Any) -> Any:
     return columns
 
 
-def _lazy_columns(runtime: Any, t: int, chosen: Any) -> Any:
+def _visited_columns(runtime: Any, t: int, chosen: Any) -> Any:
     """The same for tables that do not say how their synapses are numbered."""
     columns = np.full(len(chosen), -1)
     for first, where, mine in places(runtime.shares[t], runtime.tables[t]):

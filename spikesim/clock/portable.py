@@ -4,7 +4,8 @@ Most arrays of populations and projections are laid out by neuron, and are kept 
 
 - rings of spikes have a place for each thread: of each row the spikes are listed, and how many there are;
 - synapses lie in a table for each thread: they are put in the order in which they were made;
-- rules that come apart keep sums for the delays that a thread has: they are put side by side for all delays.
+- rules that come apart keep sums for the delays that a thread has: they are put side by side for all delays. So is what
+  is known of presynaptic spikes where postsynaptic ones are replayed; those that were served are replayed first.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ import numpy as np
 from spikesim.clock.events import EventRuntime
 from spikesim.clock.lazy_synapses import LazyRuntime
 from spikesim.clock.local_runtime import LocalRuntime
+from spikesim.clock.replay_synapses import ReplayRuntime
 from spikesim.clock.static_tables import places
+from spikesim.clock.visited import VisitedRuntime
 from spikesim.errors import SpikesimError
 
 if TYPE_CHECKING:
@@ -43,6 +46,9 @@ def gathered(engine: ClockEngine) -> Arrays:
         if "short_term/amplitudes" in projection.arrays:
             amplitudes = projection.arrays["short_term/amplitudes"].ravel()
             _add(found, label, {"amplitudes": amplitudes[_occupied(engine, projection.source)]})
+        if isinstance(projection.runtime, ReplayRuntime):
+            projection.runtime.serve()
+            _add(found, label, _gathered_rows(projection.runtime))
         if in_tables(projection):
             _add(found, label, _gathered_synapses(projection))
         if isinstance(projection.runtime, LazyRuntime):
@@ -70,6 +76,8 @@ def scattered(engine: ClockEngine, held: Arrays) -> None:
             _scatter_synapses(projection, mine)
         if isinstance(projection.runtime, LazyRuntime):
             _scatter_sums(projection.runtime, mine)
+        if isinstance(projection.runtime, ReplayRuntime):
+            _scatter_rows(projection.runtime, mine)
 
 
 class _Held:
@@ -146,7 +154,7 @@ def _columns(projection: Projection) -> tuple[str, ...]:
 def _numbered(runtime: Any, t: int) -> Iterator[tuple[Any, Any]]:
     """(numbers, places in the table of thread t) of its synapses, some at a time."""
     table = runtime.tables[t]
-    if not isinstance(runtime, LazyRuntime):
+    if not isinstance(runtime, VisitedRuntime):
         yield table.created, slice(None)
         return
     for first, where, there in places(runtime.shares[t], table):
@@ -211,3 +219,35 @@ def _scatter_sums(runtime: LazyRuntime, mine: _Held) -> None:
 def _shape(runtime: LazyRuntime) -> tuple[Arrays, int, int, int]:
     projection = runtime.projection
     return projection.arrays, runtime.n_sums, projection.source.n, projection.target.n
+
+
+# Rows ---------------------------------------------------------------------------------------------------------
+
+ROWS = ("fired", "after", "before")
+
+
+def _gathered_rows(runtime: ReplayRuntime) -> Arrays:
+    """What rows know of the last presynaptic spike, for all delays that some thread has."""
+    own, n_source = runtime.projection.arrays, runtime.projection.source.n
+    delays = np.unique(np.concatenate([table.delays for table in runtime.tables]))
+    found = {name: np.zeros((*own[f"{name}/0"].shape[:-1], len(delays), n_source), own[f"{name}/0"].dtype)
+             for name in ROWS}  # fmt: skip
+    for t, table in enumerate(runtime.tables):
+        rows = np.searchsorted(delays, table.delays)
+        for name, array in found.items():
+            mine = own[f"{name}/{t}"].reshape(*array.shape[:-2], -1, n_source)
+            visited = own[f"fired/{t}"].reshape(-1, n_source) > 0  # a thread does so only where it has synapses
+            array[..., rows, :] = np.where(visited, mine, array[..., rows, :])
+    return {"delays": delays, **found}
+
+
+def _scatter_rows(runtime: ReplayRuntime, mine: _Held) -> None:
+    own, n_source, delays = runtime.projection.arrays, runtime.projection.source.n, mine.get("delays")
+    for t, table in enumerate(runtime.tables):
+        here = np.isin(table.delays, delays)  # a thread without synapses may name others
+        rows = np.searchsorted(delays, table.delays[here])
+        for name in ROWS:
+            array = own[f"{name}/{t}"]
+            held = mine.get(name, (*array.shape[:-1], len(delays), n_source))
+            array.reshape(*array.shape[:-1], -1, n_source)[..., here, :] = held[..., rows, :]
+    runtime.take_up(runtime.projection.network.step)

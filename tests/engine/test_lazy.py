@@ -65,6 +65,8 @@ def test_which_rules_come_apart():
     assert factors(MultiplicativeSTDP()) is None
     assert factors(GuetigSTDP(mu=0.3)) is None
     assert factors(PairSTDP(a_plus=0.0)) == ()
+    assert factors(PairSTDP(bounds="soft")) is None
+    assert factors(ClopathSTDP(bounds="soft")) is None
 
 
 def test_changes_up_and_down_need_every_step_where_there_are_bounds():
@@ -114,6 +116,7 @@ def network(rule, precision="double", threads=1, seed=1, fraction=1.0, duration=
 
 def eagerly(monkeypatch):
     monkeypatch.setattr(spikesim.clock.engine, "comes_apart", lambda projection: None)
+    monkeypatch.setattr(spikesim.clock.engine, "replayed", lambda rule: False)
 
 
 @pytest.mark.parametrize("precision", ["double", "single"])
