@@ -234,10 +234,11 @@ def _gathered_rows(runtime: ReplayRuntime) -> Arrays:
              for name in ROWS}  # fmt: skip
     for t, table in enumerate(runtime.tables):
         rows = np.searchsorted(delays, table.delays)
+        # A thread takes notice only where it has synapses: who knows of the latest spike is right.
+        later = own[f"fired/{t}"].reshape(-1, n_source) > found["fired"][rows]
         for name, array in found.items():
             mine = own[f"{name}/{t}"].reshape(*array.shape[:-2], -1, n_source)
-            visited = own[f"fired/{t}"].reshape(-1, n_source) > 0  # a thread does so only where it has synapses
-            array[..., rows, :] = np.where(visited, mine, array[..., rows, :])
+            array[..., rows, :] = np.where(later, mine, array[..., rows, :])
     return {"delays": delays, **found}
 
 
