@@ -74,7 +74,7 @@ class Lillicrap2016(NetworkModel):
     hidden=20), tanh and linear outputs, learn what a random network of that shape does. mnist: 784-1000-10 logistic
     units with biases; with dW = eta e h^T at the output, as in the other tasks, the loss is the cross-entropy.
 
-    Empty and 0 stand for the task's own value. dt, time and threads mean nothing here.
+    Empty and 0 stand for the task's own value. dt and time (ms) and threads mean nothing here.
 
     JSON of a run: error (of `error_measure`: "normalised squared error", |e|^2 / |y*|^2 summed over fresh inputs, or
     "percent wrong"), curve (a list of dicts, on the way: examples and error; for every hidden layer that an error is
@@ -102,7 +102,6 @@ class Lillicrap2016(NetworkModel):
 
     title = "Random feedback weights teach hidden layers"
     reference = "doi:10.1038/ncomms13276"
-    small = {"examples": 20}
     choices = {"task": tuple(OWN), "algorithm": tuple(TRANSPORT), "loss": ("", *LOSSES)}
     limits = {**dict.fromkeys(("examples", "batch", "beta", "decay", "test_every"), (">= 0",)), "dt": ("> 0",),
               "deleted": (">= 0", "< 1"), "sigma": ("> 0",), "measured": (">= 1", "<= 10000")}  # fmt: skip
