@@ -13,7 +13,7 @@ TOTAL = "{desc} {percentage:3.0f}%|{bar}| {unit} runs [{elapsed}<{remaining}]"
 
 def display_of(names: list[str], lines: int, quiet: bool) -> Lines:
     """The display for runs of these names, of which so many run at a time."""
-    if quiet:
+    if quiet or not names:
         return Quiet(names)
     return Bars(names, lines) if sys.stderr.isatty() else Lines(names)
 

@@ -353,6 +353,8 @@ class Terminal(io.StringIO):
 def test_a_terminal_shows_a_line_a_run_and_one_for_all(monkeypatch):
     screen = Terminal()
     monkeypatch.setattr(sys, "stderr", screen)
+    display_of([], 1, quiet=False).close()  # all had ended before
+    assert screen.getvalue() == ""
     display = display_of(["a", "b", "c"], 2, quiet=False)
     assert isinstance(display, Bars)
     display.begin("a")
