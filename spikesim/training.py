@@ -170,10 +170,11 @@ class TrainedNetwork(NetworkModel):
         }  # fmt: skip
 
     def _cost(self) -> dict[str, Any]:
-        """What this process has spent, and how much its neurons have fired."""
-        net, model_seconds = self.net, max(1, self.net.step - self._began) * self.net.dt * 1e-3
+        """What this process has spent, and how much neurons have fired from the beginning."""
+        net, model_seconds = self.net, max(1, self.net.step) * self.net.dt * 1e-3
+        here = max(1, self.net.step - self._began) * self.net.dt * 1e-3
         return {
-            "realtime_factor": net.seconds["run"] / model_seconds,
+            "realtime_factor": net.seconds["run"] / here,
             **{f"{what}_s": net.seconds[what] for what in ("build", "compile", "run")},
             "peak_rss_gb": peak_rss_gb(),
             "rates_hz": {p.name: p.emitted.sum() / (p.n * model_seconds) for p in net.populations},

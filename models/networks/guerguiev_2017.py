@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 
 from spikesim import AllToAll, Network, Script
-from spikesim.credit import CreditMeter, slope
+from spikesim.credit import CreditMeter, sigma
 from spikesim.errors import SpikesimError
 from spikesim.models.neurons.poisson import PoissonSource
 from spikesim.models.neurons.segregated_dendrite import DendriticOutput, SegregatedDendrite
@@ -289,17 +289,11 @@ class Guerguiev2017(TrainedNetwork):
         for image in images:
             length = np.array([self.phase, self.phase])
             other.net.play(other.lesson(self.test_set[0][image], self.test_set[1][image], length))
-            found.append(
-                [self._loss(other.hidden_layers[-1], "g_b"), self.phi_max**2 * 1e-6 * self._loss(other.output, "g_d")]
-            )
+            hidden, output = other.hidden_layers[-1], other.output
+            plateaus = sigma(hidden.get("apical_sum") / hidden.get("steps")) - hidden.get("alpha_f")
+            rates = output.get("phi_sum") / output.get("steps") - sigma(output.get("V_f"))
+            found.append([np.sum(plateaus**2), np.sum((self.phi_max * 1e-3 * rates) ** 2)])
         return np.array(found).T
-
-    @staticmethod
-    def _loss(layer, conductance):
-        """Squared size of what the error signal of a layer was made from."""
-        p = layer.model
-        total = p.g_L + getattr(p, conductance) + getattr(p, "g_a", 0.0)
-        return float((((layer.get("delta") * total) / (getattr(p, conductance) * slope(layer.get("V_f")))) ** 2).sum())
 
     def learned(self):
         return [array for p in self.forward for array in (p.weights, p.target.get("bias"))]
