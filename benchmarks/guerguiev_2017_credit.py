@@ -124,7 +124,8 @@ def main() -> None:
             print(f"epoch {epoch}: correlations {shown}; mu {model.meter.series['mu'][-1]:.3g}")
     found = {
         "network": "guerguiev_2017", "parameters": model.values(), "seed": given.seed, "precision": "single",
-        "images_per_epoch": given.images, "verdicts": verdicts(model.meter.series, losses, given.images, given.look_every),
+        "images_per_epoch": given.images,
+        "verdicts": verdicts(model.meter.series, losses, given.images, given.look_every),
         "losses": losses, "series": model.meter.series, "seconds": time.perf_counter() - began,
         "provenance": provenance(),
     }  # fmt: skip
