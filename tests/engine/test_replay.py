@@ -65,7 +65,14 @@ class Sensing(Rule):
         return w + 1e-4 * pre.x * (post.v + 55.0) * (1.0 + w)
 
 
-FOUND = {name: rule(w_max=2.0) for name, rule in discover("rule").items() if rule.local() and replayed(rule())}
+#: Rules that do not come apart, and one that does: it is replayed where it has no dendritic delay. The trains here come
+#: from sources that have no state.
+FOUND = {
+    name: rule(w_max=2.0)
+    for name, rule in discover("rule").items()
+    if rule.local() and not (rule.signals or rule.post_state) and replayed(rule())
+    if name == "TripletSTDP" or factors(rule()) is None
+}
 RULES = {
     **FOUND,
     "constant": Constant(w_max=2.0),
