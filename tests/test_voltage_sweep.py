@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from spikesim.cell_course import course_of
-from spikesim.errors import HookError
+from spikesim.errors import HookError, SpikesimError
 from spikesim.models.neurons.clopath_adex import ClopathAdEx
 from spikesim.models.neurons.lif import LIF
 from spikesim.models.plasticity.clopath_stdp import ClopathSTDP
@@ -125,6 +125,10 @@ def test_every_voltage_rule_through_every_protocol(rule, protocol, tmp_path):
     file.write_text("side,time\npre,0\npre,50\npost,12\npost,57.3\n", encoding="utf-8")
     own = {"file": str(file)} if protocol == "free" else {}
     given = discover("protocol")[protocol](**SHORT[protocol], **own)
+    if not given.takes(VOLTAGE_RULES[rule]):
+        with pytest.raises(SpikesimError, match=rule):
+            given.run(VOLTAGE_RULES[rule]())
+        return
     rows = [(given, condition) for condition in given.conditions()]
     rows = rows[:: max(1, len(rows) // 4)]
     changes = agree(some_of(VOLTAGE_RULES[rule], 3), rows)

@@ -20,11 +20,15 @@ ALSO_SINGLE = ("GuetigSTDP", "GraupnerBrunel", "ClopathSTDP")
 def spiking(net, rule):
     """Random weights and delays, part of them dendritic, onto neurons that excite each other; one reward."""
     source = net.add(PoissonSource(rate=ss.Uniform(20.0, 120.0)), 29, name="source")
-    cells = net.add(LIFDelta(V_m=ss.Uniform(-70.0, -60.0)), 53, name="cells")
+    reads = {signal.variable for signal in rule.signals.values()}
+    model = LIFDelta(V_m=ss.Uniform(-70.0, -60.0))
+    if not reads <= LIFDelta.state.keys():
+        model = type(rule.cell)(**{**rule.cell.values(), "I_e": ss.Uniform(450.0, 600.0)})
+    cells = net.add(model, 53, name="cells")
     synapses = net.connect(source, cells, ss.FixedProbability(0.4), weight=ss.Uniform(1.0, 4.0),
                            delay=ss.Uniform(1.0, 6.0), plasticity=rule(w_min=0.0, w_max=6.0, w_ref=3.0),
-                           dendritic_delay_fraction=0.4)  # fmt: skip
-    net.connect(cells, cells, ss.FixedIndegree(3), weight=1.0, delay=1.5)
+                           dendritic_delay_fraction=0.4, receptor=model.receptors[0])  # fmt: skip
+    net.connect(cells, cells, ss.FixedIndegree(3), weight=1.0, delay=1.5, receptor=model.receptors[0])
     return cells, synapses, {100.0: rule.events} if rule.events else {}
 
 

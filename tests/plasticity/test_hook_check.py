@@ -359,7 +359,8 @@ class Explodes(Potentiation):
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_run_ends_when_weights_are_no_numbers(threads):
     net = ss.Network(dt=0.5, seed=1, threads=threads)
-    source = net.add(SpikeSource([1.0], [0]), 1, name="source")
+    visits = [1.0, *np.arange(50.0, 1100.0, 50.0)]  # presynaptic spikes, at which what came before takes effect
+    source = net.add(SpikeSource(visits, np.zeros(len(visits), int)), 1, name="source")
     post = net.add(SpikeSource(np.arange(2.0, 400.0, 2.0), np.zeros(199, int)), 2, name="post")  # the first one fires
     synapses = net.connect(source, post, ss.AllToAll(), plasticity=Explodes(), weight=1.0)
     net.run(100.0)
