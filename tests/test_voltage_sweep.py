@@ -135,8 +135,12 @@ def test_every_voltage_rule_through_every_protocol(rule, protocol, tmp_path):
     assert np.ptp(changes) > 0.0
 
 
-@pytest.mark.parametrize("name", RULES)
-@pytest.mark.parametrize("bounds", [{}, {"bounds": "hard", "w_max": 1.02}, {"bounds": "soft", "w_max": 2.0}])
+HARD, SOFT = {"bounds": "hard", "w_max": 1.02}, {"bounds": "soft", "w_max": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("name", "bounds"), [*((name, {}) for name in RULES), ("Restless", HARD), ("Restless", SOFT), ("Refractory", HARD)]
+)
 def test_more_rules_than_a_block_holds(name, bounds):
     rng = np.random.default_rng(3)
     pre, post = (np.unique(rng.integers(0, 400, n)).astype(float) for n in (9, 14))

@@ -1,7 +1,6 @@
 """The segregated-dendrite network: its equations, recomputed from recorded spikes, and that it learns."""
 
 import math
-import signal
 from types import SimpleNamespace
 
 import h5py
@@ -185,7 +184,7 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_weights(feedback, tmp_p
 
     def interrupted(self, n):
         if self.done >= 20:
-            signal.raise_signal(signal.SIGINT)
+            raise KeyboardInterrupt  # between two lessons; tests/engine/test_script.py has Ctrl-C within one
         learn(self, n)
 
     monkeypatch.setattr(Guerguiev2017, "learn", interrupted)
