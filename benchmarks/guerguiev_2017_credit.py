@@ -86,12 +86,12 @@ def draw(found: dict[str, Any], path: Path) -> None:
     middle.plot(images, smooth(series["mu"]), color=BLUE, label="product of mean Jacobians")
     middle.plot(images, smooth(series["mu_of_products"]), color=ORANGE, label="mean of products")
     middle.axhline(1.0, color=GREY, linewidth=0.8)
-    middle.set(xlabel="epochs", ylabel="largest eigenvalue", yscale="log", title="Theorem 1 wants it below 1")
+    middle.set(xlabel="epochs", ylabel="largest eigenvalue", title="Theorem 1 wants it below 1")
     middle.legend(frameon=False)
     for epochs, each in found["losses"].items():
         right.plot([int(epochs)] * 10, each["classes"], "o", color=BLUE, markersize=4, alpha=0.7)
         right.plot([int(epochs)] * 10, each["shuffled"], "o", color=GREY, markersize=4, alpha=0.7)
-    right.set(xlabel="epochs", ylabel="correlation of losses", title="each class (blue), shuffled (grey)",
+    right.set(xlabel="epochs", ylabel="correlation of losses", title="classes; shuffled (grey)",
               xticks=[int(e) for e in found["losses"]], ylim=(-0.3, 1.0))  # fmt: skip
     right.axhline(0.0, color=GREY, linewidth=0.8)
     for ax in (left, middle, right):
