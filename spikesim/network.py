@@ -38,7 +38,7 @@ from spikesim.recording import make_recorder
 from spikesim.rng import fresh_seed
 from spikesim.script import Interrupted, Script, as_scripts, play_one_by_one, widen
 from spikesim.short_term import ShortTermRule
-from spikesim.stopping import stoppable
+from spikesim.stopping import stoppable, unbroken
 from spikesim.streams import open_streams, save_spikes
 
 PRECISIONS = {"double": np.float64, "single": np.float32}
@@ -419,11 +419,12 @@ class Network:
 
     def close(self, completed: bool = True) -> None:
         """Finish the files that recorders stream to, and let the worker threads go."""
-        for writer in self._writers.values():
-            writer.close(completed, self.time)
-        if self._engine is not None:
-            self._engine.close()
-            self._engine, self._dirty = None, True
+        with unbroken():
+            for writer in self._writers.values():
+                writer.close(completed, self.time)
+            if self._engine is not None:
+                self._engine.close()
+                self._engine, self._dirty = None, True
 
     def __enter__(self) -> Network:
         return self

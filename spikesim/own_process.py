@@ -120,6 +120,7 @@ def _run(job: Job, report: Callable[[int, int, str], None]) -> dict[str, Any]:
         kept = dataclasses.replace(options, out=resumed.options.out)
         with contextlib.suppress(AtItsEnd):  # it was killed between its end and its result: once more
             return result_of(resumed.model, kept, resumed.model.simulate(kept, resumed=resumed))
+        os.unlink(options.checkpoint)  # no longer true as soon as the files begin anew
     model = find("network", job.network)(**job.given)
     return result_of(model, options, model.simulate(options))
 

@@ -25,6 +25,7 @@ from spikesim.projection import Projection
 from spikesim.record import Recorder, WeightRecorder
 from spikesim.rng import Stream
 from spikesim.state import Arrays, put_state, recorders, state_of, values_from_data, values_to_data
+from spikesim.stopping import unbroken
 from spikesim.wiring import Listed
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ class Regularly(Recorder):
 
     def save(self) -> None:
         """Write now. Raises SpikesimError for what cannot be kept or written."""
-        self.write(self.path)
+        with unbroken():
+            self.write(self.path)
         self.last = time.monotonic()
 
 

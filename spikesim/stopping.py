@@ -1,4 +1,4 @@
-"""Ctrl-C during a run: it ends where recorders and files are whole."""
+"""Ctrl-C: a run ends where recorders and files are whole, and files are not left half written."""
 
 from __future__ import annotations
 
@@ -26,3 +26,22 @@ def stoppable(interrupt: Callable[[], None]) -> Iterator[list[int]]:
         yield stopped
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def unbroken() -> Iterator[None]:
+    """Ctrl-C waits until what is done here has been done; in the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before, waiting = signal.getsignal(signal.SIGINT), list[Any]()
+    if not callable(before):  # ignored, or not ours to call
+        yield
+        return
+    signal.signal(signal.SIGINT, lambda number, frame: waiting.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if waiting:
+        before(*waiting[0])

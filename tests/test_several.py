@@ -13,10 +13,12 @@ import numba.core.event
 import pytest
 from click.testing import CliRunner
 
+from spikesim import own_process
 from spikesim.cli import main
 from spikesim.errors import SpikesimError
 from spikesim.experiment import RunOptions
 from spikesim.info import file_info
+from spikesim.own_process import Job
 from spikesim.progress import read_run
 from spikesim.registry import find
 from spikesim.run_display import Bars, display_of
@@ -299,6 +301,21 @@ def test_a_result_that_was_lost_is_found_again(whole):
     assert "seed_3 done after" in result.stderr
     assert result.stderr.count("\n") == 1
     assert kept(whole) == before
+
+
+def test_a_run_that_begins_anew_forgets_its_checkpoint(own, tmp_path):
+    """Its result was lost, so it was begun once more, and then it was killed."""
+    given = {"out": str(tmp_path / "a.h5"), "checkpoint": str(tmp_path / "a.ckpt.h5"), "quiet": True}
+    job = Job(f"{own}:Slow", {}, RunOptions(seed=5, **given))
+
+    def killed(*told):
+        raise RuntimeError
+
+    whole = own_process._run(job, lambda *told: None)
+    with pytest.raises(RuntimeError):
+        own_process._run(job, killed)
+    assert own_process._run(job, lambda *told: None)["weights_sha256"] == whole["weights_sha256"]
+    assert file_info(tmp_path / "a.h5")["completed"]
 
 
 def test_failing_runs_leave_the_others_alone(own, tmp_path):
