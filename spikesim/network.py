@@ -15,8 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -31,11 +30,11 @@ from spikesim.memory import estimate
 from spikesim.neuron import Neuron
 from spikesim.plasticity import Rule
 from spikesim.population import Population, View
-from spikesim.progress_bar import progress_bar
 from spikesim.projection import Projection
 from spikesim.record import Recorder
 from spikesim.recording import make_recorder
 from spikesim.rng import fresh_seed
+from spikesim.running import run_until
 from spikesim.script import Interrupted, Script, as_scripts, play_one_by_one, widen
 from spikesim.short_term import ShortTermRule
 from spikesim.stopping import stoppable, unbroken
@@ -43,7 +42,6 @@ from spikesim.streams import open_streams, save_spikes
 
 PRECISIONS = {"double": np.float64, "single": np.float32}
 LONGEST = 2**62  # steps
-PATIENCE = 0.2  # seconds between looks at the progress bar and at Ctrl-C
 
 
 class Network:
@@ -233,7 +231,7 @@ class Network:
         steps = self.whole_steps(duration, "run: duration")
         self.prepare()
         with stoppable(lambda: self._engine.interrupt()) as stopped:
-            self._until(self.step + steps, self._engine.run, stopped, progress)
+            run_until(self, self.step + steps, self._engine.run, stopped, progress)
         if stopped:
             raise KeyboardInterrupt
 
@@ -254,7 +252,7 @@ class Network:
                 player = Player(self._engine, found, stopped)
                 last = self.step + sum(script.steps for script in found)
                 try:
-                    self._until(last, player.advance, stopped, progress, lambda: player.between)
+                    run_until(self, last, player.advance, stopped, progress, lambda: player.between)
                     if not stopped:
                         self.step = player.advance(self.step, last)  # what follows the last step
                 finally:
@@ -264,57 +262,6 @@ class Network:
                 played = play_one_by_one(self, found, stopped)
         if stopped:
             raise Interrupted(played)
-
-    def _until(
-        self, last: int, advance: Callable[[int, int], int], stopped: list[int], progress: bool = False,
-        may_stop: Callable[[], bool] = lambda: True,
-    ) -> None:  # fmt: skip
-        """Run up to step `last` by `advance(step, limit)`, which gives the step reached; and look after recorders,
-        files and guards on the way."""
-        began, steps = time.perf_counter(), last - self.step
-        with progress_bar(steps, self.dt, progress) as bar:
-            pace = 1000
-            while self.step < last and not (stopped and may_stop()):
-                limit = min(
-                    [
-                        last,
-                        self.step + pace,
-                        self._next_change(),
-                        self.guard.limit(self),
-                        self.weight_guard.limit(self),
-                        *(c.limit(self.step) for c in self._engine.constraints),
-                        *(r.limit(self.step) for r in self.recorders),
-                    ]
-                )
-                at, clock = self.step, time.perf_counter()
-                self.step = advance(self.step, limit)
-                for constraint in self._engine.constraints:
-                    constraint.look(self.step)
-                for recorder in self.recorders:
-                    recorder.drain(self.step)
-                for writer in self._writers.values():
-                    writer.flush(self.time)
-                self.guard.look(self)
-                self.weight_guard.look(self, last)
-                bar(self.step - at)
-                spent = time.perf_counter() - clock
-                pace = max(1, min(10**6, int((self.step - at) * PATIENCE / max(spent, 1e-6))))
-        self.seconds["run"] += time.perf_counter() - began
-
-    def _next_change(self) -> int:
-        """The step up to which all constants hold; refreshes those that change now."""
-        nearest = 1 << 62
-        for population in self.populations:
-            changes = population.changes
-            if not len(changes):
-                continue
-            if self.step in changes:
-                population.refresh()
-                if self._dirty:
-                    self.prepare()
-            later = changes[changes > self.step]
-            nearest = min(nearest, int(later[0])) if len(later) else nearest
-        return nearest
 
     def trigger(self, event: str) -> None:
         """Let every neuron model and rule that has a hook `on_<event>` apply it, now, between two steps; synapses whose

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from spikesim.errors import SpikesimError, unknown
+from spikesim.running import run_until
 
 if TYPE_CHECKING:
     from spikesim.network import Network
@@ -114,7 +115,7 @@ def play_one_by_one(net: Network, scripts: list[Script], stopped: list[int]) -> 
         for action in script.actions:
             if isinstance(action, Run):
                 net.prepare()
-                net._until(net.step + action.steps, net._engine.run, [])
+                run_until(net, net.step + action.steps, net._engine.run, [])
             elif isinstance(action, Trigger):
                 net.trigger(action.event)
             elif isinstance(action, Reset):
