@@ -41,7 +41,7 @@ _NOT_COMPILED = ("models", "protocols", "data")  # below spikesim/ in a wheel; m
 #: wall seconds that this process has spent on kernels, compiling them or loading them from disk
 spent = {"compile": 0.0}
 
-_KEPT, _KEPT_INSIDE = 4, 64  # states of the sources; sets of plug-ins in each
+_KEPT, _KEPT_INSIDE = 4, 256  # states of the sources; sets of plug-ins in each, of some 0.4 MB
 _DIGEST = re.compile(r"[0-9a-f]{16}")
 _config_in_use = threading.RLock()  # CACHE_DIR is one variable for the whole process
 
