@@ -190,6 +190,33 @@ def look(window, n, first, course):
         j, e = until, e + 1
 
 
+def never(s: Any, c: Any, u: Any) -> Any:
+    return 0.0
+
+
+def kept(s: Any, c: Any) -> Any:
+    return s
+
+
+@register_jitable
+def cell_step(advance, spikes, reset, State, Input, state, before, nothing, c, pause, left, fired):
+    """One step of a neuron that gets no input: (whether it fires, steps left of its refractory period, whether it
+    moved). It fires by itself, or because it is told to (`fired`), and is then refractory for `pause` steps."""
+    for a in range(len(state)):
+        before[a] = state[a]
+    store(state, 0, 1, advance(load(State, state, 0, 1), load(Input, nothing, 0, 1), c, left == 0))
+    if left == 0:
+        fired = fired or spikes(load(State, state, 0, 1), c, 0.5) > 0
+    left = max(0, left - 1)
+    if fired:
+        store(state, 0, 1, reset(load(State, state, 0, 1), c))
+        left = pause
+    moved = left > 0
+    for a in range(len(state)):
+        moved |= abs(state[a] - before[a]) > TINY
+    return fired, left, moved
+
+
 @functools.cache
 def _runner(cell: Any) -> Any:
     """The compiled neuron: (state, steps left of its refractory period, no input, constants, spikes of the train, how
@@ -197,35 +224,25 @@ def _runner(cell: Any) -> Any:
     made, spikes over, steps with spikes, whether it is at rest). The arrays of values say how many steps to make."""
     State, Constants, Input = cell.State, cell.Constants, cell.Input
     advance = hook(cell.advance)
-    spikes, reset = (hook(f) if f is not None else None for f in (cell.spikes, cell.reset))
-    fires, resets, refracts = spikes is not None, reset is not None, cell.refracts()
+    spikes, reset, refracts = hook(cell.spikes or never), hook(cell.reset or kept), cell.refracts()
 
     with cache_for(cell) as cache:
 
         @njit(cache=cache, error_model="numpy", nogil=True)
         def run(state, held, nothing, constants, train, used, s, places, values, spiked):
             c, before = load(Constants, constants, 0, 1), state.copy()
-            left, n_fired = held[0], 0
+            left, n_fired, pause = held[0], 0, 0
+            if refracts:
+                pause = int(c.t_ref_steps)
             for n in range(values.shape[1]):
                 forced = used < len(train) and train[used] == s + n
-                fired = forced
-                for a in range(len(state)):
-                    before[a] = state[a]
-                store(state, 0, 1, advance(load(State, state, 0, 1), load(Input, nothing, 0, 1), c, left == 0))
-                if fires and left == 0:
-                    fired = fired or spikes(load(State, state, 0, 1), c, 0.5) > 0
-                left = max(0, left - 1)
-                if fired and resets:
-                    store(state, 0, 1, reset(load(State, state, 0, 1), c))
-                if fired and refracts:
-                    left = int(c.t_ref_steps)
+                fired, left, moved = cell_step(
+                    advance, spikes, reset, State, Input, state, before, nothing, c, pause, left, forced
+                )
                 if fired:
                     spiked[n_fired] = s + n
                     n_fired += 1
                 used += forced
-                moved = left > 0
-                for a in range(len(state)):
-                    moved |= abs(state[a] - before[a]) > TINY
                 for a in range(len(places)):
                     values[a, n] = state[places[a]]
                 if not moved:

@@ -20,11 +20,11 @@ import numpy as np
 from numba import njit
 from numba.extending import register_jitable
 
-from spikesim.cell_course import TINY, at_rest
+from spikesim.cell_course import TINY, at_rest, cell_step, kept, never
 from spikesim.errors import HookError, SpikesimError, unknown
 from spikesim.hook_check import ask
 from spikesim.jit import cache_for, hook
-from spikesim.lowlevel import load, store
+from spikesim.lowlevel import load
 from spikesim.plasticity import BOUNDS, Rule
 from spikesim.signals import signal_specs
 from spikesim.timeline import DIED_AWAY
@@ -213,8 +213,8 @@ def _walker(rule: Any, cell: Any) -> Any:
     alive = cell is not None
     State, Constants, Input = (cell.State, cell.Constants, cell.Input) if alive else (Params, Params, Params)
     advance = hook(cell.advance) if alive else unchanged
-    spikes, reset = (hook(f) if f is not None else None for f in ((cell.spikes, cell.reset) if alive else (None, None)))
-    fires, resets, refracts = spikes is not None, reset is not None, alive and cell.refracts()
+    spikes, reset = (hook(cell.spikes or never), hook(cell.reset or kept)) if alive else (never, kept)
+    refracts = alive and cell.refracts()
 
     with cache_for(rule, *([cell] if alive else [])) as cache:
 
@@ -228,7 +228,9 @@ def _walker(rule: Any, cell: Any) -> Any:
             when, weights = g.when, g.weights
             p, c = load(Params, g.params, 0, 1), load(Constants, g.constants, 0, 1)
             n_x, n_y, n_s, rows = len(zx), len(zy), len(places), len(ring)
-            held = n = i = k = here = s = 0
+            held = pause = n = i = k = here = s = 0
+            if refracts:
+                pause = int(c.t_ref_steps)
             while s <= last:
                 begun = w
                 due = last + 1  # the next spike
@@ -250,19 +252,9 @@ def _walker(rule: Any, cell: Any) -> Any:
                     w = _bound(bounds, w, on_pre(w, x, y, p), p.w_min, p.w_max)
                 fired, moved = is_post, False
                 if alive:
-                    for a in range(len(state)):
-                        before[a] = state[a]
-                    store(state, 0, 1, advance(load(State, state, 0, 1), load(Input, nothing, 0, 1), c, held == 0))
-                    if fires and held == 0:
-                        fired = fired or spikes(load(State, state, 0, 1), c, 0.5) > 0
-                    held = max(0, held - 1)
-                    if fired and resets:
-                        store(state, 0, 1, reset(load(State, state, 0, 1), c))
-                    if fired and refracts:
-                        held = int(c.t_ref_steps)
-                    moved = held > 0
-                    for a in range(len(state)):
-                        moved |= abs(state[a] - before[a]) > TINY
+                    fired, held, moved = cell_step(
+                        advance, spikes, reset, State, Input, state, before, nothing, c, pause, held, is_post
+                    )
                 if fired:
                     w = _bound(bounds, w, on_post(w, x, y, p), p.w_min, p.w_max)
                 if is_pre and not pre_first:
