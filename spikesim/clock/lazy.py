@@ -30,6 +30,7 @@ from numba import cfunc, float64, int32, int64, uint16, uint32
 from numba.extending import register_jitable
 
 from spikesim.clock.neurons import real
+from spikesim.clock.rows import AHEAD, LINE, add_weights, ask_for, row_of
 from spikesim.jit import cache_for, hook
 from spikesim.lowlevel import OPERATION, at, context, load, load_looked_up, looked_up, own, prefetch, put
 
@@ -40,8 +41,6 @@ LazyContext = namedtuple(
     "spike_ids row_size starts counts n_threads post_ids post_row_size post_start post_counts thread "
     "inputs input_rows row_bytes delivers",
 )
-LINE = 64  # bytes that come from memory at a time
-AHEAD = 2  # how many spikes before its use a row is asked for
 
 
 @register_jitable
@@ -74,7 +73,7 @@ def _settle(g, kind, slot, place, n_sums, k, i, a):
     sums, lengths = at(g.sums, kind, g.n_delays * g.epochs * n_sums * g.n_local), at(g.lengths, int64, n_sums)
     stride, row = g.n_delays * g.n_source, k * g.n_source + i
     visited, factors = at(g.visited, int64, stride), at(g.factors, kind, n_sums * stride)
-    begin, end = int64(begins[i * g.n_delays + k]), int64(begins[i * g.n_delays + k + 1])
+    begin, end = row_of(begins, i, g.n_delays, k)
     found = _sums(g, sums, k, (visited[row] - 1) // lengths[a], a, n_sums)
     _collect(slots, weights, seen[a * m : (a + 1) * m], begin, end, factors[a * stride + row], found, found)
 
@@ -82,7 +81,7 @@ def _settle(g, kind, slot, place, n_sums, k, i, a):
 @register_jitable
 def _clip_row(g, kind, place, k, i, least, most):
     begins, weights = at(g.begins, place, g.n_begins), at(g.weights, kind, g.n_synapses)
-    _clip(weights, int64(begins[i * g.n_delays + k]), int64(begins[i * g.n_delays + k + 1]), least, most)
+    _clip(weights, *row_of(begins, i, g.n_delays, k), least, most)
 
 
 @register_jitable
@@ -194,12 +193,11 @@ def visit_op(rule: Any, n_sums: int, dtype: Any, small: bool, many: bool) -> Any
                     last = first + counts[(t % g.ring) * g.n_threads + thread]
                     for q in range(first, last):
                         i = ids[q]
-                        begin, end = int64(begins[i * g.n_delays + k]), int64(begins[i * g.n_delays + k + 1])
+                        begin, end = row_of(begins, i, g.n_delays, k)
                         if q + AHEAD < last:
-                            later = ids[q + AHEAD] * g.n_delays + k
-                            for a in range(int64(begins[later]), int64(begins[later + 1]), LINE // weights.itemsize):
-                                prefetch(slots, a)
-                                prefetch(weights, a)
+                            first_later, last_later = row_of(begins, ids[q + AHEAD], g.n_delays, k)
+                            ask_for(slots, weights, first_later, last_later)
+                            for a in range(first_later, last_later, LINE // weights.itemsize):
                                 for b in range(n_sums):
                                     prefetch(seen, b * m + a)
                         for a in range(n_sums):
@@ -222,8 +220,7 @@ def visit_op(rule: Any, n_sums: int, dtype: Any, small: bool, many: bool) -> Any
                         elif n_sums > 0:
                             _clip(weights, begin, end, least, most)
                         if g.delivers != 0:
-                            for a in range(begin, end):
-                                inputs[slots[a]] += weights[a]
+                            add_weights(inputs, slots, weights, begin, end)
 
     return visit
 

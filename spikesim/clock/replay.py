@@ -26,8 +26,9 @@ from numba import cfunc, int32, int64, uint16, uint32
 from numba.extending import register_jitable
 
 from spikesim.clock.neurons import real
+from spikesim.clock.rows import AHEAD, add_weights, ask_for, row_of
 from spikesim.jit import cache_for, hook
-from spikesim.lowlevel import OPERATION, at, context, load, load_looked_up, looked_up, own, prefetch, product, put
+from spikesim.lowlevel import OPERATION, at, context, load, load_looked_up, looked_up, own, product, put
 from spikesim.plasticity import BOUNDS
 
 ReplayContext = namedtuple(
@@ -37,8 +38,6 @@ ReplayContext = namedtuple(
     "few latest state settles events n_events ring spike_ids row_size starts counts n_threads post_ids post_row_size "
     "post_start post_counts thread inputs input_rows row_bytes delivers",
 )
-LINE = 64  # bytes that come from memory at a time
-AHEAD = 2  # how many spikes before its use a row is asked for
 PIECE = 512  # synapses of a row that are served together
 FAR = 1 << 30  # steps, from the beginning of a history, that times in it may reach
 
@@ -77,7 +76,7 @@ def _list_events(g, slots, entries, latest, events, begin, end, start, until):
 def _replay(on_post, bound, Pre, Post, g, kind, slot, place, p, w_ref, k, i, until):
     """Let the synapses of one row meet the postsynaptic spikes up to step `until` that they have not met yet."""
     begins, row = at(g.begins, place, g.n_begins), k * g.n_source + i
-    begin, end = int64(begins[i * g.n_delays + k]), int64(begins[i * g.n_delays + k + 1])
+    begin, end = row_of(begins, i, g.n_delays, k)
     if begin == end:
         return
     state, since = at(g.state, int64, 3), at(g.since, int64, 1)[0]
@@ -167,12 +166,9 @@ def visit_op(rule: Any, bounds: str, dtype: Any, small: bool, many: bool) -> Any
                     last = first + counts[(t % g.ring) * g.n_threads + thread]
                     for q in range(first, last):
                         i = ids[q]
-                        begin, end = int64(begins[i * g.n_delays + k]), int64(begins[i * g.n_delays + k + 1])
+                        begin, end = row_of(begins, i, g.n_delays, k)
                         if q + AHEAD < last:
-                            later = ids[q + AHEAD] * g.n_delays + k
-                            for a in range(int64(begins[later]), int64(begins[later + 1]), LINE // weights.itemsize):
-                                prefetch(slots, a)
-                                prefetch(weights, a)
+                            ask_for(slots, weights, *row_of(begins, ids[q + AHEAD], g.n_delays, k))
                         if begin == end:
                             continue
                         if replays:
@@ -191,8 +187,7 @@ def visit_op(rule: Any, bounds: str, dtype: Any, small: bool, many: bool) -> Any
                                 new = on_pre(w / w_ref, pre, post, p) * w_ref
                                 put(weights, a, kind(bound(w, new, low, high)))
                         if g.delivers != 0:
-                            for a in range(begin, end):
-                                inputs[slots[a]] += weights[a]
+                            add_weights(inputs, slots, weights, begin, end)
 
     return visit
 
