@@ -173,6 +173,7 @@ def _draw_eigenvalues(runs: list[SavedRun], with_product: SavedRun | None, figur
         first, last = held["lesson"][PRODUCTS * k] + 1, held["product_lesson"][k] + 1
         ax.set_title(f"images {first:.0f}–{last:.0f}", fontweight="normal")
         ax.set(xticks=[0, 9], yticks=[0, 9], xlabel="output unit")
+    right[0].set_ylabel("output unit")
     figure.colorbar(shown, ax=right, shrink=0.8, pad=0.02).set_label("element of JβJγ")
 
 
