@@ -50,14 +50,15 @@ def draw_png(section: Section) -> bytes:
 
 
 def median(curves: Sequence[Curve]) -> Curve:
-    """The median over curves, at those x that all of them have."""
-    common = sorted(set.intersection(*(set(np.asarray(x).tolist()) for x, _ in curves)))
+    """The median over curves, at those x that at least half of them have, over those that have it."""
     rows = [dict(zip(np.asarray(x).tolist(), y, strict=True)) for x, y in curves]
-    return np.array(common), np.array([np.median([row[x] for row in rows]) for x in common])
+    held = {x: [row[x] for row in rows if x in row] for x in sorted(set().union(*rows))}
+    kept = {x: np.median(values) for x, values in held.items() if 2 * len(values) >= len(rows)}
+    return np.array(list(kept)), np.array(list(kept.values()))
 
 
 def lines(ax: Any, curves: Sequence[Curve], colour: str, label: str, style: str = "-") -> None:
-    """One thin line a seed, and a thick one for their median as far as all have come."""
+    """One thin line a seed, and a thick one for their median as far as half of them have come."""
     for x, y in curves:
         ax.plot(x, y, style, color=colour, linewidth=0.6, alpha=0.6)
     x, y = median(curves)

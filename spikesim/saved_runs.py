@@ -39,8 +39,8 @@ class SavedRun:
 
     folder, name, seed
         where it is.
-    kind, parameters
-        the network's class, and all parameters of it.
+    kind, preset, parameters
+        the network's class, the name of the preset, if any, and all parameters.
     state
         `ENDED`; `GOING_ON`: it has a checkpoint; `NOT_BEGUN`: it has nothing yet; `FAILED`.
     note
@@ -61,6 +61,7 @@ class SavedRun:
     kind: type[TrainedNetwork]
     parameters: dict[str, Any]
     state: str
+    preset: str | None = None
     note: str = ""
     done: int = 0
     total: int = 0
@@ -108,8 +109,8 @@ class SavedRun:
         """What and how far it is, for JSON; of the parameters those that are not the defaults."""
         return {
             "name": self.name, "folder": self.folder, "seed": self.seed, "state": self.state, "note": self.note,
-            "lessons_done": self.done, "lessons": self.total, "error_curve": self.curve,
-            "test_error": float(self.curve[-1, 1]) if len(self.curve) else None,
+            "preset": self.preset, "lessons_done": self.done, "lessons": self.total,
+            "error_curve": self.curve, "test_error": float(self.curve[-1, 1]) if len(self.curve) else None,
             "parameters": {n: v for n, v in self.parameters.items() if v != getattr(self.kind, n, None)},
         }  # fmt: skip
 
@@ -144,7 +145,8 @@ def _stem(network: str) -> str:
 def _read(plan: Plan, run: Run, kind: type[TrainedNetwork], errors: dict[str, str]) -> SavedRun:
     assert plan.folder is not None
     model = kind(**run.given)
-    saved = SavedRun(plan.folder, run.name, run.seed, kind, model.values(), NOT_BEGUN, total=model.lessons())
+    saved = SavedRun(plan.folder, run.name, run.seed, kind, model.values(), NOT_BEGUN, model.preset,
+                     total=model.lessons())  # fmt: skip
     result, ckpt = plan.path(run, ".json"), plan.path(run, ".ckpt.h5")
     try:
         with contextlib.suppress(FileNotFoundError):

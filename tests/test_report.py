@@ -139,10 +139,10 @@ def test_folders_that_cannot_be_read_are_named(own):
         report_of("guerguiev_2017", [folder])
 
 
-def test_the_median_is_over_what_all_curves_have():
+def test_the_median_goes_as_far_as_half_of_the_curves():
     x, y = median([([0, 1, 2, 3], [9.0, 8.0, 7.0, 6.0]), ([0, 2], [1.0, 3.0]), ([0, 1, 2], [2.0, 2.0, 2.0])])
-    assert x.tolist() == [0, 2]
-    assert y.tolist() == [2.0, 3.0]
+    assert x.tolist() == [0, 1, 2]
+    assert y.tolist() == [2.0, 5.0, 3.0]
 
 
 def test_a_verdict_that_is_open_says_why():

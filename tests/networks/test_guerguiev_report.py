@@ -296,6 +296,5 @@ def test_all_figures_can_be_drawn(tmp_path):
 def test_feedback_by_rates_is_known_by_its_parameter():
     from spikesim.models.networks.reports.guerguiev_2017_credit import by
 
-    kind = types.SimpleNamespace(parameters={"feedback": "random", "feedback_by": "rates"})
-    assert by(kind) == "rates"
+    assert by(types.SimpleNamespace(parameters={"feedback_by": "rates"})) == "rates"
     assert by(saved(1, 4.0)) == "spikes"

@@ -21,6 +21,7 @@ from spikesim.models.networks.reports.guerguiev_2017_criteria import (
     FEEDBACKS,
     NAMES,
     REGULAR,
+    at,
     attenuation_verdicts,
     error_verdicts,
     feedback_verdicts,
@@ -74,7 +75,8 @@ def errors(runs: list[SavedRun]) -> Section:
     ]  # fmt: skip
     return Section(
         "errors", title,
-        "Percent of the test images seen wrongly; thin lines are seeds, thick ones their median. At the right what was "
+        "Percent of the test images seen wrongly; thin lines are seeds, thick ones their median as "
+        "far as half of them have come. At the right what was "
         f"published after {EPOCHS} epochs, ± {BAND} points. A ring marks how far a run is that still goes on.",
         partial(_draw_errors, groups), 3.4, ["layers", "seed", "epochs", "error", "least"], rows,
         {name: {str(r.seed): {"epochs": epochs(r)[-1, 0], "error": r.curve[-1, 1]} for r in each}
@@ -180,22 +182,23 @@ def feedback(run: SavedRun) -> str:
 def comparisons(runs: list[SavedRun]) -> list[Section]:
     """G3 and G4: kinds of feedback, and how much of the apical dendrite reaches the soma."""
     tested = [run for run in runs if len(run.curve) and layers(run)]
+    tested.sort(key=lambda run: (feedback(run) != REGULAR, _g_a(run)))  # what others are compared with comes first
     plain = [run for run in tested if "g_a" not in changed(run)]
     attenuated = [run for run in tested if feedback(run) == REGULAR]
-    full = {"feedback": [], "attenuation": []}  # type: dict[str, list[Any]]
     kinds = grouped([r for r in plain if hidden(r) == "500" and all(map(compared, changed(r)))], feedback)
-    if len(kinds) > 1:
-        full["feedback"] = feedback_verdicts({kind: by_seed(each) for kind, each in kinds.items()})
     mixed = grouped([r for r in attenuated if hidden(r) == "500,100" and set(changed(r)) <= {"g_a"}], _g_a)
-    if len(mixed) > 1:
-        full["attenuation"] = attenuation_verdicts({g_a: by_seed(each) for g_a, each in mixed.items()})
-    published = {REGULAR: ERRORS[1], **{kind: error for kind, (error, _) in FEEDBACKS.items() if error}}
+    known = {REGULAR: ERRORS[1], **{kind: error for kind, (error, _) in FEEDBACKS.items() if error}}
     return [
-        _comparison("feedback", "Kinds of feedback (Figure 8)", plain, feedback, published, full["feedback"],
-                    "--grid feedback=random,symmetric,noisy"),
-        _comparison("attenuation", "Attenuation of the apical dendrite (Figure 9)", attenuated,
-                    lambda run: f"g_a = {_g_a(run):g}", {"g_a = 0": ERRORS[2]}, full["attenuation"],
-                    "--grid g_a=0,0.05,0.6"),
+        _comparison(
+            "feedback", "Kinds of feedback (Figure 8)", plain, feedback, {"hidden 500": known},
+            feedback_verdicts({kind: by_seed(each) for kind, each in kinds.items()}),
+            "--grid feedback=random,symmetric,noisy",
+        ),
+        _comparison(
+            "attenuation", "Attenuation of the apical dendrite (Figure 9)", attenuated,
+            lambda run: f"g_a = {_g_a(run):g}", {"hidden 500,100": {"g_a = 0": ERRORS[2]}},
+            attenuation_verdicts({g_a: by_seed(each) for g_a, each in mixed.items()}), "--grid g_a=0,0.05,0.6",
+        ),
     ]  # fmt: skip
 
 
@@ -204,31 +207,41 @@ def _g_a(run: SavedRun) -> float:
 
 
 def _comparison(
-    name: str, title: str, runs: list[SavedRun], kind: Callable[[SavedRun], str], published: dict[str, float],
-    verdicts: Sequence[Any], how: str,
+    name: str, title: str, runs: list[SavedRun], kind: Callable[[SavedRun], str],
+    published: dict[str, dict[str, float]], verdicts: Sequence[Any], how: str,
 ) -> Section:  # fmt: skip
-    """Bars of the errors of each kind, a panel for runs that are alike in all else, at the last test in common."""
+    """Bars of the errors of each kind, a panel for runs that are alike in all else, whose label has what was published
+    of each kind; `how` are the words that make such runs."""
     panels: list[tuple[str, dict[str, list[float]], dict[str, float]]] = []
-    numbers = {}
+    numbers, missing = {}, []
     for alike, each in grouped(runs, lambda run: label(run, *filter(compared, run.parameters))).items():
-        kinds = grouped(each, kind)
-        common = set.intersection(*({*map(float, epochs(run)[1:, 0])} for run in each))
-        if len(kinds) < 2 or not common:
+        last, kinds = _last_shared(grouped(each, kind))
+        if len(kinds) < 2:
             continue
-        last = max(common)
-        values = {k: [float(epochs(r)[epochs(r)[:, 0] == last][-1, 1]) for r in own] for k, own in kinds.items()}
+        missing += [f"{k} has no test after {last:g} epochs" for k in grouped(each, kind) if k not in kinds]
+        values = {k: [float(at(epochs(run), last)) for run in own] for k, own in kinds.items()}
         seeds = {k: [run.seed for run in own] for k, own in kinds.items()}
-        known = published if last == EPOCHS and alike in ("hidden 500", "hidden 500,100") else {}
+        known = published.get(alike, {}) if last == EPOCHS else {}
         panels.append((f"{alike}, after {last:g} epochs", values, known))
         numbers[alike] = {"epochs": last, "errors": values, "seeds": seeds}
     if not panels:
         return Section(name, title, missing=f"no runs to compare that have a test in common; `{how}` makes such runs.")
     return Section(
         name, title,
-        "Percent of the test images seen wrongly, at the last test that all have in common. Published values are shown "
-        "where the protocol is the published one.",
+        "Percent of the test images seen wrongly, at the last test that the first kind has in common with another. "
+        "Published values, after 60 epochs, are shown beside runs of the published protocol.",
         partial(_draw_bars, panels), 2.7 * len(panels), numbers=numbers, verdicts=verdicts,
+        missing="; ".join(missing) + "." * bool(missing),
     )  # fmt: skip
+
+
+def _last_shared(kinds: dict[str, list[SavedRun]]) -> tuple[float, dict[str, list[SavedRun]]]:
+    """The last epoch at which the first kind and another have been tested, and the runs that have been, by kind."""
+    tests = {k: {e for run in own for e in epochs(run)[:, 0].tolist() if e > 0} for k, own in kinds.items()}
+    first, *others = tests.values()
+    last = max(first & set().union(*others), default=0.0)
+    shared = {k: [run for run in own if at(epochs(run), last) is not None] for k, own in kinds.items()}
+    return last, {k: own for k, own in shared.items() if own and last > 0}
 
 
 def _draw_bars(panels: list[tuple[str, dict[str, list[float]], dict[str, float]]], figure: Any) -> None:

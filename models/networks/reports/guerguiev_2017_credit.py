@@ -20,7 +20,6 @@ from spikesim.models.networks.reports.guerguiev_2017_criteria import (
 )
 from spikesim.models.networks.reports.guerguiev_2017_runs import (
     changed,
-    compared,
     grouped,
     hidden,
     label,
@@ -49,7 +48,7 @@ def means(run: SavedRun, name: str) -> tuple[np.ndarray, np.ndarray]:
 
 def by(run: SavedRun) -> str:
     """What comes back to the hidden layers: "spikes" or "rates"."""
-    return "rates" if "rates" in (value for name, value in run.parameters.items() if compared(name)) else "spikes"
+    return str(run.parameters.get("feedback_by", "spikes"))
 
 
 def named(runs: Iterable[SavedRun]) -> list[tuple[str, SavedRun]]:
@@ -65,7 +64,7 @@ def angles(runs: list[SavedRun]) -> Section:
     ways = grouped(own, by)
     verdicts = []
     for way in MINIMUM:
-        judged = [r for r in ways.get(way, ()) if hidden(r) == "500" and set(changed(r)) <= _way(r)]
+        judged = [r for r in ways.get(way, ()) if hidden(r) == "500" and set(changed(r)) <= {"feedback_by"}]
         if judged:
             verdicts.append(angle_verdict(way, {name: means(run, "angle_1") for name, run in named(judged)}))
     missing = " and ".join(f"no run with feedback by {way}" for way in MINIMUM if way not in ways)
@@ -84,11 +83,6 @@ def angles(runs: list[SavedRun]) -> Section:
 LOOK = "`--set look_every=20` does that."
 
 
-def _way(run: SavedRun) -> set[str]:
-    """The parameters by which rates come back in place of spikes."""
-    return {name for name, value in run.parameters.items() if compared(name) and value == "rates"}
-
-
 def _angles(run: SavedRun) -> list[str]:
     return [name for name in run.series if name.startswith("angle_")]
 
@@ -103,7 +97,7 @@ def _draw_angles(ways: dict[str, list[SavedRun]], figure: Any) -> None:
     for ax, (way, runs) in zip(axes, sorted(ways.items(), reverse=True), strict=True):
         curves = {
             f"{name}: layer {n[-1]}" if layers(each[0]) > 1 else name: [means(run, n) for run in each]
-            for name, each in grouped(runs, label).items() for n in _angles(each[0])
+            for name, each in grouped(runs, lambda run: label(run, "feedback_by")).items() for n in _angles(each[0])
         }  # fmt: skip
         for k, (name, own) in enumerate(curves.items()):
             lines(ax, [(x / 1000, y) for x, y in own], COLOURS[k % 6], name, "-" if k < 6 else "--")
@@ -111,7 +105,7 @@ def _draw_angles(ways: dict[str, list[SavedRun]], figure: Any) -> None:
         ax.axhspan(*MINIMUM[way], color="0.92", linewidth=0)
         ax.axhline(90.0, color=GREY, linewidth=0.8, linestyle=":")
         ax.annotate(f"published minimum within {MINIMUM[way][0]:.0f}–{MINIMUM[way][1]:.0f}°", (0.98, MINIMUM[way][0]),
-                    (0, 3), xycoords=("axes fraction", "data"), textcoords="offset points", ha="right", fontsize=7,
+                    (0, -10), xycoords=("axes fraction", "data"), textcoords="offset points", ha="right", fontsize=7,
                     color=GREY)  # fmt: skip
         ax.set(xlabel="images shown (thousands)", ylim=(0, 120), yticks=range(0, 121, 30), title=f"Feedback by {way}")
         ax.set_xlim(left=0)

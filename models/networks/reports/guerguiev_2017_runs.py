@@ -9,7 +9,9 @@ import numpy as np
 
 from spikesim.saved_runs import SavedRun
 
-#: parameters that say how long and how closely it was trained, not how it learns
+#: parameters that the figures compare: the feedback, and its attenuation
+COMPARED = ("feedback", "feedback_density", "feedback_gain", "feedback_noise", "feedback_by", "alignment_rate", "g_a")
+#: those that say how long and how closely it was trained, not how it learns
 ASIDE = ("hidden", "epochs", "test_every", "look_every", "mnist_folder")
 PUBLISHED_SIZES = ("0", "500", "500,100")
 
@@ -41,14 +43,16 @@ def changed(run: SavedRun) -> dict[str, Any]:
 
 
 def compared(name: str) -> bool:
-    """Whether a parameter is one that the paper compares: the feedback, or its attenuation."""
-    return name.startswith("feedback") or name == "g_a"
+    """Whether a parameter is one that the figures compare."""
+    return name in COMPARED
 
 
 def label(run: SavedRun, *left_out: str) -> str:
     """Its layers, and what else is not as published, but for the parameters that are left out."""
-    other = words({name: value for name, value in changed(run).items() if name not in left_out})
-    return f"hidden {hidden(run)}" + f"; {other}" * bool(other)
+    chosen = run.kind.presets.get(run.preset or "", {})
+    other = {name: value for name, value in changed(run).items() if name not in left_out and name not in chosen}
+    told = [run.preset] * bool(chosen) + [words(other)] * bool(other)
+    return "; ".join([f"hidden {hidden(run)}", *map(str, told)])
 
 
 def words(values: dict[str, Any]) -> str:
