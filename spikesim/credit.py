@@ -128,7 +128,8 @@ class CreditMeter:
     def correlate(self, lesson: int, labels: Any, losses: Callable[[Any], Any], seed: int) -> None:
         """Take up the correlations of losses over test images of these `labels` (images,): `losses` gives the hidden
         and the output layer's, (2, images), of images that are given by number; `seed` is that of the shuffling."""
-        each, shuffled = class_correlations(labels, *losses(np.arange(len(labels))), seed)
+        hidden, output = losses(np.arange(len(labels)))
+        each, shuffled = class_correlations(labels, hidden, output, seed)
         for name, value in zip(_SELDOM[2:], (lesson, each, shuffled), strict=True):
             self.series[name].append(value)
 

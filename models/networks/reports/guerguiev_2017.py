@@ -219,7 +219,7 @@ def _comparison(
         if len(kinds) < 2:
             continue
         missing += [f"{k} has no test after {last:g} epochs" for k in grouped(each, kind) if k not in kinds]
-        values = {k: [float(at(epochs(run), last)) for run in own] for k, own in kinds.items()}
+        values = {k: [e for run in own if (e := at(epochs(run), last)) is not None] for k, own in kinds.items()}
         seeds = {k: [run.seed for run in own] for k, own in kinds.items()}
         known = published.get(alike, {}) if last == EPOCHS else {}
         panels.append((f"{alike}, after {last:g} epochs", values, known))

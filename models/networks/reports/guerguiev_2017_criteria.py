@@ -124,7 +124,8 @@ def attenuation_verdicts(curves: Mapping[float, Curves]) -> list[Verdict]:
 
 def eigenvalue_verdict(series: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Verdict:
     """G5. series: run -> (lesson, mu) of its looks."""
-    numbers, passed, said = {}, [], []
+    passed: list[bool | None] = []
+    numbers, said = {}, []
     for name, (lesson, mu) in series.items():
         last = mu[(lesson >= IMAGES - 1000) & (lesson < IMAGES)]
         own = {"begins": float(mu[0])}
@@ -143,7 +144,8 @@ def eigenvalue_verdict(series: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> V
 
 def angle_verdict(by: str, series: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Verdict:
     """G6. by: "spikes" or "rates"; series: run -> (lesson, angle in degrees), means over some looks each."""
-    (low, high), numbers, passed, said = MINIMUM[by], {}, [], []
+    passed: list[bool | None] = []
+    (low, high), numbers, said = MINIMUM[by], {}, []
     for name, (lesson, angle) in series.items():
         begins, least = float(angle[0]), float(angle.min())
         numbers[name] = {"begins": begins, "minimum": least, "ends": float(angle[-1])}
@@ -160,7 +162,8 @@ def angle_verdict(by: str, series: Mapping[str, tuple[np.ndarray, np.ndarray]]) 
 
 def correlation_verdict(found: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Verdict:
     """G7. found: run -> (epochs (n,), correlations of each class (n, 10), those of shuffled images (n, 10))."""
-    numbers, passed, said, open_ = {}, [], [], set()
+    passed: list[bool | None] = []
+    numbers, said, open_ = {}, [], set()
     for name, (epochs, classes, shuffled) in found.items():
         own: dict[str, dict[str, float]] = {}
         for epoch in CORRELATED_AT:
