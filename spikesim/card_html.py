@@ -22,8 +22,9 @@ figcaption { font-weight: bold; font-size: 12px; white-space: pre-line; min-heig
 table { border-collapse: collapse; font-size: 12px; margin: 0.5em 0; }
 td, th { padding: 2px 8px; border-bottom: 1px solid #ddd; text-align: right; }
 td:first-child, th:first-child { text-align: left; }
-td a { color: inherit; } .few { color: #999; }
+td a { color: inherit; } .words td, .words th { text-align: left; vertical-align: top; } .few { color: #999; }
 .note { color: #555; font-size: 12px; } .best { background: #e3f0e3; font-weight: bold; }
+.miss { background: #f8e3d4; font-weight: bold; }
 @media print { details { display: none; } body { margin: 0; max-width: none; } }
 """
 
@@ -44,7 +45,7 @@ def page_of(card: Card) -> str:
     preset = f" <small>{html.escape(card.rule.preset)}</small>" if card.rule.preset else ""
     parts = [
         f"<h1>{card.name}{preset}</h1>",
-        f'<p class="note">{_source(card.rule.reference)}spikesim {__version__}</p>',
+        f'<p class="note">{source(card.rule.reference)}spikesim {__version__}</p>',
         f"<pre>{html.escape(card.equations())}</pre>",
         table(
             ["parameter", "value", "unit"],
@@ -118,7 +119,7 @@ def _cell(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _source(reference: str) -> str:
+def source(reference: str) -> str:
     """Where a rule is from, as a link if it has a DOI."""
     text, doi = html.escape(reference), html.escape(reference.removeprefix("doi:"))
     link = f'<a href="https://doi.org/{doi}">{text}</a>' if reference.startswith("doi:") else text

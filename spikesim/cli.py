@@ -215,6 +215,25 @@ def plot(
 
 
 @main.command()
+@click.argument("network")
+@click.argument("folders", nargs=-1, metavar="[FOLDER]...")
+@click.option(
+    "--out", metavar="DIR", help="Folder for the page and its figures; the runs are there, too, if no FOLDER."
+)
+@_options("json", "quiet")
+def report(network: str, folders: tuple[str, ...], out: str | None, as_json: bool, quiet: bool) -> None:
+    """What saved runs of NETWORK show, in FOLDERs of `spikesim run --out`, beside what was published."""
+    from spikesim.report import report_of, write_report
+
+    if not (folders or out):
+        raise SpikesimError("spikesim report needs a FOLDER that `spikesim run --seeds --out FOLDER` has kept runs in.")
+    found = report_of(network, folders or [str(out)])
+    written = write_report(found, Path(out)) if out else []
+    _print(as_json, {**found.as_dict(), "files": written}, found.to_text())
+    _wrote(written, quiet)
+
+
+@main.command()
 @click.argument("name", default="spikesim")
 @common("json")
 def cite(name: str, as_json: bool) -> None:

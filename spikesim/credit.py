@@ -7,11 +7,13 @@ Layers are rate units sigma(V) of the mean potentials V that a network of spikin
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from spikesim.angles import angle
+from spikesim.rng import Stream
 
 
 def sigma(v: Any) -> Any:
@@ -76,7 +78,7 @@ class Alignment:
 class CreditMeter:
     """Follows how credit is assigned while a network learns.
 
-    series: name -> list of numbers, one for each look:
+    series: name -> list, of numbers one for each look:
 
     lesson
         its number.
@@ -88,11 +90,18 @@ class CreditMeter:
         `mismatch` between the last hidden layer and the output, by `Alignment`, both ways.
     off_identity
         ||J_beta J_gamma - I|| / ||I||, Frobenius, of the product of the means.
+
+    and of more:
+
+    product_lesson, product
+        the lesson, and the product of the mean Jacobians, at every 100th look.
+    losses_lesson, losses, losses_shuffled
+        how many lessons were over when `correlate` was called, and what it found.
     """
 
     def __init__(self, hidden: int, phi_max: float, k_d: float) -> None:
         angles = [f"angle_{k + 1}" for k in range(hidden)]
-        self.series: dict[str, list[float]] = {name: [] for name in ("lesson", *angles, *_ALIGNED)}
+        self.series: dict[str, list[Any]] = {name: [] for name in ("lesson", *angles, *_ALIGNED, *_SELDOM)}
         self.phi_max, self.k_d, self.alignment = phi_max, k_d, Alignment()
 
     def look(self, lesson: int, weights: list[Any], feedback: Any, potentials: list[Any], deltas: list[Any]) -> None:
@@ -112,11 +121,36 @@ class CreditMeter:
         found = mismatch(product), mismatch(self.alignment.mean_of_products()), float(away)
         for name, value in zip(_ALIGNED, found, strict=True):
             self.series[name].append(value)
+        if len(self.series["lesson"]) % PRODUCTS == 0:
+            self.series["product_lesson"].append(lesson)
+            self.series["product"].append(product.tolist())
+
+    def correlate(self, lesson: int, labels: Any, losses: Callable[[Any], Any], seed: int) -> None:
+        """Take up the correlations of losses over test images of these `labels` (images,): `losses` gives the hidden
+        and the output layer's, (2, images), of images that are given by number; `seed` is that of the shuffling."""
+        hidden, output = losses(np.arange(len(labels)))
+        each, shuffled = class_correlations(labels, hidden, output, seed)
+        for name, value in zip(_SELDOM[2:], (lesson, each, shuffled), strict=True):
+            self.series[name].append(value)
 
 
+PRODUCTS = 100  # looks between two products that are kept
 _ALIGNED = ("mu", "mu_of_products", "off_identity")
+_SELDOM = ("product_lesson", "product", "losses_lesson", "losses", "losses_shuffled")
 
 
 def loss_correlation(hidden: Any, output: Any) -> float:
-    """Pearson's correlation of the hidden and the output layer's losses over images, (images,) each."""
-    return float(np.corrcoef(hidden, output)[0, 1])
+    """Pearson's correlation of the hidden and the output layer's losses over images, (images,) each; NaN of fewer than
+    three."""
+    return float(np.corrcoef(hidden, output)[0, 1]) if len(hidden) > 2 else float("nan")
+
+
+def class_correlations(labels: Any, hidden: Any, output: Any, seed: int) -> tuple[list[float], list[float]]:
+    """`loss_correlation` over the images of each class in turn, and of images of that class paired at random, which
+    tells what chance makes. labels, hidden, output: (images,)."""
+    found: list[tuple[float, float]] = []
+    for label in range(int(np.max(labels)) + 1):
+        own = np.flatnonzero(np.asarray(labels) == label)
+        mixed = own[Stream(seed, "SAMPLE", label).permutation(len(own))]
+        found.append((loss_correlation(hidden[own], output[own]), loss_correlation(hidden[own], output[mixed])))
+    return [each for each, _ in found], [shuffled for _, shuffled in found]

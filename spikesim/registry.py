@@ -118,16 +118,22 @@ def find(kind: str, name: str) -> Any:
     return known[name]
 
 
-def _from_file(kind: str, path: str, wanted: str) -> type:
-    if not Path(path).is_file():
-        raise SpikesimError(f"no file {path!r} to take the {kind}{f' {wanted!r}' if wanted else ''} from.")
-    module_spec = importlib.util.spec_from_file_location(Path(path).stem, path)
+def module_in(path: Path, name: str) -> ModuleType:
+    """The file as a module of that name. Raises SpikesimError, with file and line, where it cannot be imported."""
+    module_spec = importlib.util.spec_from_file_location(name, path)
     assert module_spec is not None
     assert module_spec.loader is not None
     module = importlib.util.module_from_spec(module_spec)
     sys.modules.setdefault(module_spec.name, module)
-    with _importing(Path(path)):
+    with _importing(path):
         module_spec.loader.exec_module(module)
+    return module
+
+
+def _from_file(kind: str, path: str, wanted: str) -> type:
+    if not Path(path).is_file():
+        raise SpikesimError(f"no file {path!r} to take the {kind}{f' {wanted!r}' if wanted else ''} from.")
+    module = module_in(Path(path), Path(path).stem)
     named = {c.__name__: c for c in _classes(module, _base(kind))}
     if not wanted and len(named) == 1:
         return next(iter(named.values()))

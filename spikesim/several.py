@@ -274,7 +274,11 @@ def _write_manifest(plan: Plan) -> None:
     _write_whole(plan.folder / MANIFEST, json.dumps(manifest, indent=2) + "\n")
 
 
-def _read_manifest(folder: Path, allow_changed: bool) -> Plan:
+def read_plan(folder: Path) -> tuple[Plan, str]:
+    """What is to be run in a folder, as its manifest has it, and the digest of the source that began it.
+
+    Raises SpikesimError where there is no manifest, or none that can be read.
+    """
     path = folder / MANIFEST
     try:
         held = json.loads(path.read_text(encoding="utf-8"))
@@ -283,13 +287,17 @@ def _read_manifest(folder: Path, allow_changed: bool) -> Plan:
                                 f"reads format {FORMAT}.")  # fmt: skip
         options: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in held["options"].items()}
         plan = Plan(held["network"], [Run(**run) for run in held["runs"]], RunOptions(**options), Path(held["folder"]))
-        digest = held["source_digest"]
+        return plan, held["source_digest"]
     except FileNotFoundError:
         raise SpikesimError(f"{folder} holds no runs: there is no {MANIFEST} in it.") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         if isinstance(error, SpikesimError):
             raise
         raise SpikesimError(f"{path} cannot be read ({error}).") from None
+
+
+def _read_manifest(folder: Path, allow_changed: bool) -> Plan:
+    plan, digest = read_plan(folder)
     if plan.folder != folder:
         raise SpikesimError(f"these runs belong to the folder {plan.folder}; put {folder} back there.")
     if not allow_changed and digest != _digest(plan.network):

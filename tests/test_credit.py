@@ -3,7 +3,17 @@
 import numpy as np
 import pytest
 
-from spikesim.credit import Alignment, CreditMeter, backpropagated, jacobians, loss_correlation, mismatch, sigma, slope
+from spikesim.credit import (
+    Alignment,
+    CreditMeter,
+    backpropagated,
+    class_correlations,
+    jacobians,
+    loss_correlation,
+    mismatch,
+    sigma,
+    slope,
+)
 from spikesim.rng import Stream
 
 PHI, K_D, STEP = 0.2, 0.6 / 0.7, 1e-6
@@ -90,3 +100,29 @@ def test_loss_correlation_is_pearsons():
     x = numbers(400, 60)
     assert loss_correlation(x, 2.0 * x + 1.0) == pytest.approx(1.0)
     assert abs(loss_correlation(x, numbers(400, 61))) < 5.0 / np.sqrt(400)
+    assert np.isnan(loss_correlation(x[:2], x[:2]))
+
+
+def test_correlations_are_by_class_and_shuffled_within_it():
+    labels = np.repeat([0, 1, 2], 300)
+    shared = numbers(900, 62)
+    hidden = shared + 100.0 * labels  # classes differ in their mean, which must not count
+    output = np.where(labels == 2, -shared, shared) + 100.0 * labels
+    each, shuffled = class_correlations(labels, hidden, output, seed=5)
+    np.testing.assert_allclose(each, [1.0, 1.0, -1.0])
+    assert all(abs(r) < 5.0 / np.sqrt(300) for r in shuffled)
+
+
+def test_the_meter_keeps_the_product_of_every_hundredth_look_and_what_losses_did():
+    weights, feedback, out = numbers((5, 3), 70), numbers((5, 3), 71), numbers(3, 72)
+    meter = CreditMeter(1, PHI, K_D)
+    for lesson in range(0, 1000, 4):
+        meter.look(lesson, [weights], feedback, [numbers(5, 73), out], [numbers(5, 74), out])
+    assert meter.series["product_lesson"] == [4 * 99, 4 * 199]
+    product = np.matmul(*jacobians(weights.T, feedback, out, PHI, K_D))
+    np.testing.assert_allclose(meter.series["product"], [product, product], rtol=1e-9)
+    labels, losses = np.array([1, 0, 1, 0, 1, 0, 0]), numbers((2, 7), 75)
+    meter.correlate(1000, labels, lambda images: losses[:, images], seed=1)
+    assert meter.series["losses_lesson"] == [1000]
+    assert meter.series["losses"] == [[loss_correlation(*losses[:, labels == k]) for k in (0, 1)]]
+    assert np.abs(meter.series["losses_shuffled"]).max() <= 1.0

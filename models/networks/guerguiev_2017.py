@@ -43,7 +43,8 @@ class Guerguiev2017(TrainedNetwork):
 
     look_every
         images between two looks at how credit is assigned (see `spikesim.credit.CreditMeter`), whose series are kept
-        with `out`; 0: none. A look at every image takes about as long as the image.
+        with `out`; 0: none. A look at every image takes about as long as the image. Every test then also tells how the
+        losses of hidden and output layer correlate, and takes a fifth longer.
 
     A run uses one thread, whatever is asked for: with delays of one step there is too little to share between two
     meetings of the threads. Several networks side by side use all cores.
@@ -275,6 +276,8 @@ class Guerguiev2017(TrainedNetwork):
         self.tester.take_after(self)
         images, labels = self.test_set
         wrong = sum(self.tester.answer(image) != label for image, label in zip(images, labels, strict=True))
+        if self.look_every and self.hidden_layers:
+            self.meter.correlate(self.done, labels, self.losses, self.net.seed)
         return 100.0 * int(wrong) / len(labels)
 
     def losses(self, images):

@@ -256,6 +256,7 @@ def test_looks_change_nothing_and_are_kept(tmp_path):
         for name in ("angle_1", "angle_2"):
             assert ((file[f"looks/{name}"][()] >= 0.0) & (file[f"looks/{name}"][()] <= 180.0)).all()
         assert (file["looks/mu"][()] > 0.0).all()
+        assert list(file["looks/losses_lesson"]) == [0, 12]  # where it was tested
 
 
 def test_losses_are_those_of_rates_and_plateaus_and_teach_nothing():
