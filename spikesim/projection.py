@@ -74,6 +74,11 @@ class Projection:
         return self.rule is not None
 
     @property
+    def sends_values(self) -> bool:
+        """Whether what its source sends are currents or a state variable, not spikes."""
+        return self.source.model.graded or self.sends != "spikes"
+
+    @property
     def receptors(self) -> tuple[int, int]:
         """The numbers of the target's receptors that weights >= 0 and those < 0 end on."""
         return receptors_for(self.target, self.receptor, self.weight.limits)

@@ -63,8 +63,8 @@ class Guerguiev2017(TrainedNetwork):
     plateau_jitter
         s.d. (ms) of a normal number of which the absolute value says how long before the end of a phase a hidden neuron
         has its plateau; sqrt(3) in the paper, 3 in the program. 0: all at the end. The plateau sums up the last
-        `plateau_window` ms before it. Numbers beyond `plateau_latest` are drawn anew (plateau_tail="truncated") or set to
-        it ("clipped").
+        `plateau_window` ms before it. Numbers beyond `plateau_latest` are drawn anew (plateau_tail="truncated") or set
+        to it ("clipped").
 
     look_every
         images between two looks at how credit is assigned (see `spikesim.credit.CreditMeter`), whose series are kept
@@ -228,8 +228,8 @@ class Guerguiev2017(TrainedNetwork):
         return Script(self.net).set(self.output, g_E=g * (taught & right), g_I=g * (taught & ~right))
 
     def lesson(self, pixels, label, lengths, number=0):
-        """The script that shows an image (784 pixels, 0-255) in both phases (ms); synapses learn at its end. `number`: of
-        the lesson, on which its random numbers depend."""
+        """The script that shows an image (784 pixels, 0-255) in both phases (ms); synapses learn at its end. Times of
+        plateaus depend on the number of the lesson."""
         script = Script(self.net)
         script.add(self.taught[-1])
         script.set(self.input, rate=self.phi_max / 255.0 * pixels)

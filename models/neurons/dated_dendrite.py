@@ -11,13 +11,14 @@ from spikesim.special import sigmoid
 class DatedDendrite(SegregatedDendrite):
     """A `SegregatedDendrite` with what was varied: when each neuron has its plateau, and how long spikes act.
 
-    Plateau. The plateau potential is alpha = sigma(mean V_a) with the mean over `window` ms, which begin `wait` steps from
-    now: a state variable, set by the experimenter at the beginning of a phase, for each neuron, and counted down. The
-    window is to be over when the plateau's event comes. With window = 0 it is from "settled" to that event. doi:10.7554/eLife.22901, Methods and Figure 6, supplement 1.
+    Plateau. The plateau potential is alpha = sigma(mean V_a) with the mean over `window` ms, which begin `wait` steps
+    from now: a state variable, set by the experimenter at the beginning of a phase, for each neuron, and counted down.
+    The window is to be over when the plateau's event comes. With window = 0 it is from "settled" to that event.
+    Source: doi:10.7554/eLife.22901, Methods and Figure 6, supplement 1.
 
-    Memory. A spike acts for `memory` ms and no longer, in the authors' program 9 or 10. What a neuron got in a step it sends
-    to itself, to be taken away: connect it one to one with sends="basal_in", delay=memory, receptor="basal_gone", and
-    "apical_in" to "apical_gone". With an infinite memory there is nothing to connect.
+    Memory. A spike acts for `memory` ms and no longer, in the authors' program for 9 or 10. What a neuron got in a step
+    it sends to itself, to be taken away: connect it one to one with sends="basal_in", delay=memory,
+    receptor="basal_gone", and likewise "apical_in". With an infinite memory there is nothing to connect.
     """
 
     window: float = 0.0  # ms

@@ -118,9 +118,9 @@ class DendriticOutput(Neuron):
 
         delta = k_d (phi_t / phi_max - sigma(V_f)) sigma'(V_f),  k_d = g_d / (g_L + g_d)                (eq. 9)
 
-    with phi_t the mean rate of the target phase since "settled". The state variable `expected`, phi_max sigma(V_m) dt, is
-    the number of spikes to be expected in a step: what feedback by rates sends. `memory` and "basal_gone" are as for
-    `DatedDendrite`. Source: doi:10.7554/eLife.22901.
+    with phi_t the mean rate of the target phase since "settled". The state variable `expected`, phi_max sigma(V_m) dt,
+    is the number of spikes to be expected in a step: what feedback by rates sends. `memory` and "basal_gone" are as
+    for `DatedDendrite`. Source: doi:10.7554/eLife.22901.
     """
 
     tau_L: float = 10.0  # ms

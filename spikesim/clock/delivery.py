@@ -183,7 +183,7 @@ def dense_op(dtype: Any) -> Any:
 def graded_delivery_op(dtype: Any) -> Any:
     """Add weight times current of every graded source, or what else is sent, to its targets.
 
-    A current that arrives in a step acts from the next one on, as in NEST: it is looked up `late` = 1 step further back.
+    A current that arrives in a step acts from the next one on, as in NEST: it is looked up `late` = 1 step before.
     """
     kind = real(dtype)
     with cache_for() as cache:

@@ -116,8 +116,7 @@ class ClockEngine:
 
     def _static(self) -> list[Projection]:
         """Projections whose synapses do not change, but for weight matrices and currents."""
-        return [p for p in self.network.projections
-                if len(p) and not p.plastic and not p.dense and not p.source.model.graded and p.sends == "spikes"]  # fmt: skip
+        return [p for p in self.network.projections if len(p) and not p.plastic and not p.dense and not p.sends_values]
 
     def _input_rows(self) -> int:
         """Steps that input is kept for, which is how many delays a bucket has at the most: more where the inputs of the
@@ -163,7 +162,7 @@ class ClockEngine:
                     steps.append(sent.sent_operation(projection, self, t))
                 elif projection.dense:
                     steps.append(self._dense_operation(projection, t))
-                elif projection.source.model.graded or projection.sends != "spikes":
+                elif projection.sends_values:
                     steps += self._graded_operation(projection, t)
             for runtime in plastic:
                 steps += runtime.delivery[t]
@@ -275,9 +274,9 @@ class ClockEngine:
             projection.source.model.graded,
         )
         context = Context(
-            delivery.GradedDeliveryContext, sources=sources[mine], delays=delays, late=int(graded), slots=targets[mine] - lo + place,
-            weights=projection.first_weights()[mine], n_synapses=len(mine), inputs=self.inputs.first(thread),
-            n_inputs=self.inputs.widths[thread], **self.inputs.ring(thread), ring=self.ring,
+            delivery.GradedDeliveryContext, sources=sources[mine], delays=delays, late=int(graded),
+            slots=targets[mine] - lo + place, weights=projection.first_weights()[mine], n_synapses=len(mine),
+            inputs=self.inputs.first(thread), n_inputs=self.inputs.widths[thread], **self.inputs.ring(thread), ring=self.ring,
             history=projection.source.arrays["history" if graded else f"sent/{projection.sends}"],
             n=projection.source.n_padded,
         )  # fmt: skip
