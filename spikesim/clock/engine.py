@@ -276,7 +276,8 @@ class ClockEngine:
         context = Context(
             delivery.GradedDeliveryContext, sources=sources[mine], delays=delays, late=int(graded),
             slots=targets[mine] - lo + place, weights=projection.first_weights()[mine], n_synapses=len(mine),
-            inputs=self.inputs.first(thread), n_inputs=self.inputs.widths[thread], **self.inputs.ring(thread), ring=self.ring,
+            inputs=self.inputs.first(thread), n_inputs=self.inputs.widths[thread], ring=self.ring,
+            **self.inputs.ring(thread),
             history=projection.source.arrays["history" if graded else f"sent/{projection.sends}"],
             n=projection.source.n_padded,
         )  # fmt: skip
