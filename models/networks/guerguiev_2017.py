@@ -55,7 +55,7 @@ class Guerguiev2017(TrainedNetwork):
     weight_spread
         factor of the standard deviation of initial weights, forward and feedback.
     memory
-        ms that a spike acts; infinite: the full postsynaptic potential.
+        ms that a spike acts; 0: for ever, which is the full postsynaptic potential.
     teacher
         1/ms, the conductance g_E or g_I by which the teacher drives an output unit; the equations as printed have 0.1.
     average
@@ -94,7 +94,7 @@ class Guerguiev2017(TrainedNetwork):
     feedback_by: str = "spikes"  # rates
     feedback_init: str = "direct"  # product, biased
     weight_spread: float = 1.0
-    memory: float = math.inf  # ms
+    memory: float = 0.0  # ms
     integrator: str = "euler"  # exponential
     teacher: float = 1.0  # 1/ms
     average: float = 0.0  # ms
@@ -121,7 +121,7 @@ class Guerguiev2017(TrainedNetwork):
     limits = {"train_images": (">= 1", "<= 60000"), "test_images": (">= 1", "<= 10000"), "epochs": (">= 1",),
               "test_every": (">= 0",), "phase": ("> 30",), "test_phase": ("> 30",), "dt": ("> 0",),
               "feedback_density": ("> 0", "<= 1"), "feedback_noise": (">= 0",), "look_every": (">= 0",),
-              "weight_spread": ("> 0",), "memory": ("> 0",), "teacher": ("> 0",), "average": (">= 0",),
+              "weight_spread": ("> 0",), "memory": (">= 0",), "teacher": ("> 0",), "average": (">= 0",),
               "plateau_jitter": (">= 0",), "plateau_window": ("> 0",), "plateau_latest": ("> 0",)}  # fmt: skip
 
     def __init__(self, **given):
@@ -146,7 +146,7 @@ class Guerguiev2017(TrainedNetwork):
             raise SpikesimError(f"Guerguiev2017: average and plateau_window + plateau_latest are at most "
                                 f"phase = {self.phase:g} ms.")  # fmt: skip
         #: whether hidden neurons are those that forget spikes or have plateaus at times of their own
-        self.dated = self.plateau_jitter > 0 or self.memory < math.inf
+        self.dated = self.plateau_jitter > 0 or self.memory > 0
 
     def _numbers(self, name, kind):
         try:
@@ -160,9 +160,10 @@ class Guerguiev2017(TrainedNetwork):
     def build(self, net):
         """Add the layers and connect them; initial weights as published, from the network's seed."""
         self.net, neurons = net, dict(phi_max=self.phi_max, integrator=self.integrator)
+        memory = self.memory or math.inf
         hidden = dict(neurons, g_a=self.g_a)
         if self.dated:
-            hidden.update(memory=self.memory, window=self.plateau_window if self.plateau_jitter else 0.0)
+            hidden.update(memory=memory, window=self.plateau_window if self.plateau_jitter else 0.0)
         kind = DatedDendrite if self.dated else SegregatedDendrite
         self.input = net.add(PoissonSource(), PIXELS, name="input")
         self.hidden_layers = [
@@ -170,14 +171,14 @@ class Guerguiev2017(TrainedNetwork):
             for k, (n, rate) in enumerate(zip(self.layers, self.rates, strict=False))
         ]  # fmt: skip
         bias = _normal(net, len(self.layers), CLASSES)
-        output = DendriticOutput(eta_bias=self.rates[-1], bias=bias, memory=self.memory, **neurons)
+        output = DendriticOutput(eta_bias=self.rates[-1], bias=bias, memory=memory, **neurons)
         self.output = net.add(output, CLASSES, name="output")
         chain = [self.input, *self.hidden_layers, self.output]
         self.forward = []
         for k, (below, above) in enumerate(zip(chain, chain[1:], strict=False)):
             mean, spread = weight_range(below.n, self.phi_max)
             weights = mean + self.weight_spread * spread * _between(net, 2 * k, below.n * above.n)
-            rule = PlateauRule(eta=self.rates[k], memory=self.memory)
+            rule = PlateauRule(eta=self.rates[k], memory=memory)
             self.forward.append(
                 net.connect(below, above, AllToAll(), weight=weights, delay=net.dt, receptor="basal", plasticity=rule)
             )
@@ -186,7 +187,7 @@ class Guerguiev2017(TrainedNetwork):
                         receptor="apical", sends="expected" if self.feedback_by == "rates" else "spikes")
             for k, layer in enumerate(self.hidden_layers)
         ]  # fmt: skip
-        for layer in chain[1:] if self.memory < math.inf else []:
+        for layer in chain[1:] if self.memory else []:
             for side in ("basal", "apical") if layer is not self.output else ("basal",):
                 net.connect(layer, layer, OneToOne(), delay=self.memory, sends=f"{side}_in", receptor=f"{side}_gone")
         k_d = self.output.model.g_d / (self.output.model.g_L + self.output.model.g_d)

@@ -75,7 +75,7 @@ def plateau_windows(model, layer, n):
 def test_one_lesson_equals_the_published_equations(lesson):
     """A slow twin of the three compartments: potentials from recorded spikes, plateaus, and what is learned."""
     model, steps = lesson.model, 110
-    psp = {name: filtered(s, len(s.view), steps, model.memory) for name, s in lesson.spikes.items()}
+    psp = {name: filtered(s, len(s.view), steps, model.memory or math.inf) for name, s in lesson.spikes.items()}
     averaged = model.average or 23.0, model.average or 27.0
     forward, target = slice(53 - int(averaged[0]), 53), slice(110 - int(averaged[1]), 110)
     names = ["input", "hidden_1", "hidden_2", "output"]
