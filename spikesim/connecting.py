@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 def make_projection(
     network: Network, source: View, target: View, rule: Any, *, weight: Any, delay: Any,
-    plasticity: Rule | ShortTermRule | None, receptor: str | None, dendritic_delay_fraction: float,
+    plasticity: Rule | ShortTermRule | None, receptor: str | None, dendritic_delay_fraction: float, sends: str,
 ) -> Projection:  # fmt: skip
     """The projection that `Network.connect` describes. Raises SpikesimError for what does not fit."""
     pre, post, index = source.population, target.population, len(network.projections)
@@ -42,6 +43,9 @@ def make_projection(
             raise SpikesimError(f"{label}: {type(pre.model).__name__} emits a current; only spikes change weights.")
         receptor = receptor or "current"
     check_receptor(label, post, receptor, plastic=long_term, graded=pre.model.graded)
+    if sends != "spikes" and sends not in pre.model.state:
+        known = ("spikes", *pre.model.state)
+        raise unknown(f"{label}: sends: {type(pre.model).__name__}", "state variable", str(sends), known)
     if hasattr(rule, "tocoo"):
         rule = from_sparse(rule)
         weight = rule.weights
@@ -58,10 +62,12 @@ def make_projection(
     if isinstance(weights, Drawn) and (all_pairs or long_term):
         weights.limits = extent(weights, count(), network.threads)  # what may be drawn need not be
     dense = all_pairs and _one_receptor(post, receptor, weights)
+    if sends != "spikes" and (plasticity is not None or not _one_receptor(post, receptor, weights)):
+        raise SpikesimError(f"{label}: sends={sends!r} goes to one receptor, over synapses without plasticity.")
     steps = delays(delay, Stream(network.seed, "DELAY", index), network.dt, count, network.threads, label)
     projection = Projection(
         network, index, pre, post, wiring=None if dense else wiring, weight=weights, delay=steps, rule=plasticity,
-        receptor=receptor, dendritic_delay_fraction=1.0 if dense else float(dendritic_delay_fraction),
+        receptor=receptor, dendritic_delay_fraction=1.0 if dense else float(dendritic_delay_fraction), sends=sends,
     )  # fmt: skip
     if not dense and not isinstance(wiring, Listed):
         projection.made_by = rule, source.ids, target.ids
@@ -154,6 +160,8 @@ def check_rule(projection: Projection) -> None:
             f"{label}: conductances must not become negative; give {type(rule).__name__} w_min >= 0, "
             "and receptor='inhibitory' for inhibition."
         )
+    if any(spec.memory < math.inf and not spec.mean_over for spec in specs):
+        raise SpikesimError(f"{label}: only averaged traces can have a memory.")
     _check_local_traces(rule, label)
     shortest = projection.delay.shortest
     if rule.coincident == "post_first" and hooked and round(shortest * projection.dendritic_delay_fraction) < 1:

@@ -112,7 +112,7 @@ class Network:
     def connect(
         self, source: View, target: View, rule: Any, *, weight: Any = 1.0, delay: Any = None,
         plasticity: Rule | ShortTermRule | None = None, constraints: Any = (), receptor: str | None = None,
-        dendritic_delay_fraction: float = 1.0,
+        dendritic_delay_fraction: float = 1.0, sends: str = "spikes",
     ) -> Projection:  # fmt: skip
         """Connect two populations or views by a connection rule or a SciPy sparse matrix (source, target).
 
@@ -129,6 +129,9 @@ class Network:
             "inhibitory", or it is the target's first.
         dendritic_delay_fraction
             how much of the delay is dendritic: 1 (NEST) to 0 (Brian 2). Matters for plastic synapses.
+        sends
+            "spikes", or a state variable of the source: then weight times its value, as a step left it, is added to the
+            input in the step `delay` after, as the weight of a spike is. One receptor and no plasticity.
 
         Raises SpikesimError for anything that does not fit, before anything compiles.
         """
@@ -137,7 +140,7 @@ class Network:
                 raise SpikesimError(f"Network.connect takes populations or views of this network, not {view!r}.")
         projection = make_projection(
             self, source, target, rule, weight=weight, delay=self.dt if delay is None else delay,
-            plasticity=plasticity, receptor=receptor, dendritic_delay_fraction=dendritic_delay_fraction,
+            plasticity=plasticity, receptor=receptor, dendritic_delay_fraction=dendritic_delay_fraction, sends=sends,
         )  # fmt: skip
         projection.constraints = check_constraints(projection, constraints)
         self.projections.append(projection)

@@ -77,6 +77,9 @@ class Trace:
         over the steps between the last such two events.
     nearest
         a spike always sets it to its jump, and nothing else resets it, whatever the rule's `pairing` is.
+    memory
+        the name of the parameter that says how long (ms, whole steps) a spike is remembered at all; only of averaged
+        traces.
 
     A spike adds 1, or what the rule's static method `jump_<trace>(own, p)` says, where `own` are the traces of that
     side as they were just before the spike.
@@ -86,6 +89,7 @@ class Trace:
     tau: str | tuple[str, str]
     mean_over: tuple[str, str] | None = None
     nearest: bool = False
+    memory: str | None = None
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,7 @@ class TraceSpec:
     reset_by_other: bool  # set to 0 by the other side's spikes, hence one value per synapse
     mean_over: tuple[str, str] | None
     jump: Callable[[Any, Any], float] | None = None  # (traces of that side, p) -> what a spike adds, in place of 1
+    memory: float = math.inf  # ms that a spike is remembered at all
 
 
 def _hard(w: float, w_new: float, w_min: float, w_max: float) -> float:
@@ -291,6 +296,7 @@ class Rule(Parameters):
             reset and not trace.nearest,
             trace.mean_over,
             getattr(self, f"jump_{name}", None),
+            math.inf if trace.memory is None else getattr(self, trace.memory),
         )
 
     def local_sides(self) -> tuple[bool, bool]:

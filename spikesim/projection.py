@@ -48,12 +48,13 @@ class Projection:
     def __init__(
         self, network: Network, index: int, source: Population, target: Population, *, wiring: Wiring | None,
         weight: Values, delay: Delays, rule: Rule | ShortTermRule | None, dendritic_delay_fraction: float,
-        receptor: str | None,
+        receptor: str | None, sends: str = "spikes",
     ) -> None:  # fmt: skip
         self.network, self.index, self.source, self.target = network, index, source, target
         self.short_term = rule if isinstance(rule, ShortTermRule) else None
         self.rule: Rule | None = None if isinstance(rule, ShortTermRule) else rule
         self.dendritic_delay_fraction, self.receptor = dendritic_delay_fraction, receptor
+        self.sends = sends  # "spikes" or a state variable of the source
         self.wiring, self.weight, self.delay = wiring, weight, delay
         self.made_by: Any = None  # (connection rule, source ids, target ids) of synapses that are not listed
         self.arrays: dict[str, Any] = {}  # what changes while the network runs
@@ -71,6 +72,11 @@ class Projection:
     @property
     def plastic(self) -> bool:
         return self.rule is not None
+
+    @property
+    def sends_values(self) -> bool:
+        """Whether what its source sends are currents or a state variable, not spikes."""
+        return self.source.model.graded or self.sends != "spikes"
 
     @property
     def receptors(self) -> tuple[int, int]:

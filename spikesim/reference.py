@@ -119,7 +119,10 @@ class Simulator:
             synapse = Synapse(
                 post, j, receptor, weight, steps[k] - dendritic, dendritic, rule, dt, release=projection.short_term
             )
-            pre.outgoing[i].append(synapse)
+            if projection.sends == "spikes":
+                pre.outgoing[i].append(synapse)
+            else:
+                pre.sending[i].append((synapse, projection.sends))
             if rule is not None:
                 post.incoming[j].append(synapse)
             yield synapse
@@ -141,6 +144,11 @@ class Simulator:
             for i, emitted in group.step(now):
                 self._send(group, i, emitted)
             group.past.append(tuple(group.state))
+            for i, sending in group.sending.items():
+                for synapse, variable in sending:
+                    value = getattr(group.state[i], variable)
+                    arrival = now + synapse.axonal + synapse.dendritic
+                    self.at_soma[arrival].append((synapse, synapse.weight * value))
         for synapse, spikes in here.items():  # by now all spikes that reach a synapse at this time are known
             self._meet(synapse, spikes)
         del self.at_synapse[now]
@@ -223,6 +231,7 @@ class Group:
         self.held = [0] * n  # steps for which the neuron is still refractory
         self.inputs = [[0.0] * len(self.model.receptors) for _ in range(n)]
         self.outgoing: list[list[Synapse]] = [[] for _ in range(n)]
+        self.sending: dict[int, list[tuple[Synapse, str]]] = defaultdict(list)  # and which variable
         self.incoming: list[list[Synapse]] = [[] for _ in range(n)]
         self.fired: list[tuple[int, int]] = []
         self.changes = {0, *self.model.changes(self.dt).tolist()}

@@ -128,7 +128,7 @@ def _projection(p: Projection, arrays: Arrays) -> dict[str, Any]:
         raise SpikesimError(f"{owner}: the network is not as `connect` made it, so it cannot be made again.")
     data = {
         "source": p.source.index, "target": p.target.index, "receptor": p.receptor,
-        "dendritic_delay_fraction": p.dendritic_delay_fraction, "wiring": None,
+        "dendritic_delay_fraction": p.dendritic_delay_fraction, "wiring": None, "sends": p.sends,
         "weight": values_to_data(p.weight, arrays, owner), "delay": values_to_data(p.delay.ms, arrays, owner),
         "rule": to_data(p.rule or p.short_term, arrays, owner),
         "constraints": to_data(list(p.constraints), arrays, owner),
@@ -159,7 +159,7 @@ def _made_projection(network: Network, data: dict[str, Any], arrays: Arrays, all
     projection = Projection(
         network, index, source, target, wiring=wiring, weight=weight, delay=Delays(delay, network.dt),
         rule=from_data(data["rule"], arrays, allow_changed), receptor=data["receptor"],
-        dendritic_delay_fraction=data["dendritic_delay_fraction"],
+        dendritic_delay_fraction=data["dendritic_delay_fraction"], sends=data["sends"],
     )  # fmt: skip
     if wiring is None:
         projection.arrays["weights"] = np.zeros((source.n, target.n_padded), dtype=network.dtype)

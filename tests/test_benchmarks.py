@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from spikesim.models.networks.guerguiev_2017 import Guerguiev2017
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -24,6 +26,7 @@ cold = script("cold_start")
 busy = script("busy_core")
 scaling = script("scaling")
 changes = script("change_recording")
+compared = script("guerguiev_2017_comparisons")
 
 
 def test_rates():
@@ -218,3 +221,26 @@ def test_docs_quote_the_change_recording_that_was_measured():
     quoted = changes.BLOCK.search((docs / "learning.md").read_text(encoding="utf-8"))
     assert quoted[0] == quoted[1] + changes.block(found["measured"]) + quoted[2]
     assert quoted[0].count("\n|") == 2 + 4  # the head and its line, four networks
+
+
+def test_comparisons_of_errors_know_their_noise():
+    errors = {"regular": [10.0, 12.0], "sparse": [13.0, 15.0], "g_a = 0": [5.0], "g_a = 0.05": [5.2]}
+    found = compared.verdict(errors, 10_000, ("G3", "sparse", "regular", ">", 0.0))
+    assert found["difference"] == pytest.approx(3.0)
+    assert found["standard_error"] == pytest.approx(np.sqrt(2.0 / 2 + 2.0 / 2))  # the spread over two seeds of both
+    assert found["pass"]
+    assert not compared.verdict(errors, 10_000, ("G3", "sparse", "regular", "<=", 0.0))["pass"]
+    one = compared.verdict(errors, 10_000, ("G4", "g_a = 0.05", "g_a = 0", "within", 0.3))
+    assert one["pass"]
+    assert one["standard_error"] == pytest.approx(100 * np.sqrt((0.05 * 0.95 + 0.052 * 0.948) / 10_000))
+    assert not compared.verdict(errors, 10_000, ("G4", "g_a = 0.05", "g_a = 0", "within", 0.1))["pass"]
+
+
+def test_comparisons_run_every_case_with_every_seed(tmp_path):
+    given = SimpleNamespace(epochs=1, train_images=5, test_images=3, seeds="1-2", folder=None)
+    runs = compared.planned(given).runs
+    assert len({run.name for run in runs}) == len(runs) == 2 * 8
+    models = {run.grid["case"]: Guerguiev2017(**run.given) for run in runs}
+    assert models["sparse, times 5"].feedback_gain * models["sparse, times 5"].feedback_density == 1.0
+    assert [models[f"g_a = {g}"].g_a for g in ("0", "0.05", "0.6")] == [0.0, 0.05, 0.6]
+    assert {case for _, *cases, _, _ in compared.CRITERIA for case in cases} == set(models)

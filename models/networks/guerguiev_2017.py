@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import functools
+import math
 
 import h5py
 import numpy as np
 
-from spikesim import AllToAll, Network, Script
+from spikesim import AllToAll, Network, OneToOne, Script
 from spikesim.credit import CreditMeter, sigma
 from spikesim.errors import SpikesimError
+from spikesim.models.neurons.dated_dendrite import DatedDendrite
 from spikesim.models.neurons.poisson import PoissonSource
 from spikesim.models.neurons.segregated_dendrite import DendriticOutput, SegregatedDendrite
 from spikesim.models.plasticity.plateau import PlateauRule
@@ -32,7 +34,11 @@ class Guerguiev2017(TrainedNetwork):
     An image is shown for a forward phase and, while a teacher drives the output, a target phase. Each ends with a
     plateau potential in every hidden neuron, and from the difference of the two each basal synapse learns. Output
     spikes reach every hidden layer's apical dendrites through fixed random weights. Nothing is reset between images.
-    Profile: full postsynaptic potentials, zero-mean feedback, teaching currents as in the authors' program. dt = 1 ms.
+    dt = 1 ms.
+
+    Presets say how the paper and the authors' program differ, point by point in docs/guerguiev_2017.md: `paper` (the
+    defaults, with the teacher as strong as in the program), `code16` (the first public version), `head_spiking` (the
+    last one, with spikes).
 
     feedback
         "random"; "symmetric": the product of the forward weights from there to the output, after every image anew;
@@ -40,6 +46,25 @@ class Guerguiev2017(TrainedNetwork):
     feedback_density, feedback_gain
         the share of the random feedback weights that are not 0, and what those are multiplied by: 0.2 and 5 for the
         published sparse feedback.
+
+    feedback_by
+        "spikes" of the output, or "rates": what would come in the mean, the expected number of spikes in each step.
+    feedback_init
+        random feedback begins with mean 0 straight from the output to each hidden layer ("direct"); as the product of
+        random matrices, layer by layer ("product"); or with the mean of the forward weights ("biased").
+    weight_spread
+        factor of the standard deviation of initial weights, forward and feedback.
+    memory
+        ms that a spike acts; 0: for ever, which is the full postsynaptic potential.
+    teacher
+        1/ms, the conductance g_E or g_I by which the teacher drives an output unit; the equations as printed have 0.1.
+    average
+        ms at the end of a training phase over which potentials are averaged; 0: all from 30 ms on.
+    plateau_jitter
+        s.d. (ms) of a normal number of which the absolute value says how long before the end of a phase a hidden neuron
+        has its plateau; sqrt(3) in the paper, 3 in the program. 0: all at the end. The plateau sums up the last
+        `plateau_window` ms before it. Numbers beyond `plateau_latest` are drawn anew (plateau_tail="truncated") or set
+        to it ("clipped").
 
     look_every
         images between two looks at how credit is assigned (see `spikesim.credit.CreditMeter`), whose series are kept
@@ -56,7 +81,7 @@ class Guerguiev2017(TrainedNetwork):
     train_images: int = 60000  # per epoch, drawn without replacement in a new order each epoch
     test_images: int = 10000  # the first ones of the test set
     epochs: int = 1
-    eta: str = "published"  # or learning rates from the first hidden layer to the output: 0.21,0.21
+    eta: str = "published"  # or learning rates from the first hidden layer to the output: 0.21,0.21; or reversed
     phase: float = 50.0  # ms, shortest forward and target phase
     extra_mean: float = 2.0  # ms, mean of the inverse-Gaussian extra length
     extra_shape: float = 1.0  # its shape parameter (ms)
@@ -67,6 +92,17 @@ class Guerguiev2017(TrainedNetwork):
     feedback_density: float = 1.0
     feedback_gain: float = 1.0
     feedback_noise: float = 0.05
+    feedback_by: str = "spikes"  # rates
+    feedback_init: str = "direct"  # product, biased
+    weight_spread: float = 1.0
+    memory: float = 0.0  # ms
+    integrator: str = "euler"  # exponential
+    teacher: float = 1.0  # 1/ms
+    average: float = 0.0  # ms
+    plateau_jitter: float = 0.0  # ms
+    plateau_window: float = 30.0  # ms
+    plateau_latest: float = 5.0  # ms
+    plateau_tail: str = "truncated"  # clipped
     look_every: int = 0
     dt: float = 1.0  # ms
     mnist_folder: str = ""  # a folder with the four IDX files; empty: those that come along
@@ -74,26 +110,44 @@ class Guerguiev2017(TrainedNetwork):
     title = "Segregated dendrites learn MNIST"
     reference = "doi:10.7554/eLife.22901"
     small = {"hidden": "20", "train_images": 2, "test_images": 2}
-    choices = {"feedback": ("random", "symmetric", "noisy")}
+    choices = {"feedback": ("random", "symmetric", "noisy"), "feedback_by": ("spikes", "rates"),
+               "feedback_init": ("direct", "product", "biased"), "integrator": ("euler", "exponential"),
+               "plateau_tail": ("truncated", "clipped")}  # fmt: skip
+    presets = {
+        "paper": {},
+        "code16": {"memory": 9.0, "feedback_init": "product", "plateau_window": 20.0, "plateau_tail": "clipped"},
+        "head_spiking": {"memory": 10.0, "feedback_init": "biased", "weight_spread": 2.0, "average": 20.0,
+                         "test_phase": 250.0, "plateau_window": 20.0, "plateau_tail": "clipped"},
+    }  # fmt: skip
     limits = {"train_images": (">= 1", "<= 60000"), "test_images": (">= 1", "<= 10000"), "epochs": (">= 1",),
               "test_every": (">= 0",), "phase": ("> 30",), "test_phase": ("> 30",), "dt": ("> 0",),
-              "feedback_density": ("> 0", "<= 1"), "feedback_noise": (">= 0",), "look_every": (">= 0",)}  # fmt: skip
+              "feedback_density": ("> 0", "<= 1"), "feedback_noise": (">= 0",), "look_every": (">= 0",),
+              "weight_spread": ("> 0",), "memory": (">= 0",), "teacher": ("> 0",), "average": (">= 0",),
+              "plateau_jitter": (">= 0",), "plateau_window": ("> 0",), "plateau_latest": ("> 0",)}  # fmt: skip
 
     def __init__(self, **given):
         super().__init__(**given)
         self.layers = [n for n in self._numbers("hidden", int) if n]
         if any(n < 1 for n in self.layers):
             raise SpikesimError(f"Guerguiev2017: hidden layers have 1 neuron or more, not {self.hidden!r}.")
-        published = PUBLISHED_RATES.get(len(self.layers))
-        if self.eta == "published" and published is None:
+        named, published = self.eta in ("published", "reversed"), PUBLISHED_RATES.get(len(self.layers))
+        if named and published is None:
             raise SpikesimError(f"Guerguiev2017: no published learning rates for {len(self.layers)} hidden layers; "
                                 "give eta, one rate a layer from the first hidden one to the output.")  # fmt: skip
-        self.rates = published if self.eta == "published" else tuple(self._numbers("eta", float))
+        if named:
+            self.rates = published if self.eta == "published" else published[::-1]
+        else:
+            self.rates = tuple(self._numbers("eta", float))
         if len(self.rates) != len(self.layers) + 1:
             raise SpikesimError(f"Guerguiev2017: eta has {len(self.rates)} rates for {len(self.layers) + 1} layers.")
         if self.feedback != "random" and (self.feedback_density, self.feedback_gain) != (1.0, 1.0):
             raise SpikesimError(f"Guerguiev2017: feedback_density and feedback_gain are for random feedback, "
                                 f"not for feedback={self.feedback!r}.")  # fmt: skip
+        if self.average > self.phase or self.plateau_jitter and self.plateau_window + self.plateau_latest > self.phase:
+            raise SpikesimError(f"Guerguiev2017: average and plateau_window + plateau_latest are at most "
+                                f"phase = {self.phase:g} ms.")  # fmt: skip
+        #: whether hidden neurons are those that forget spikes or have plateaus at times of their own
+        self.dated = self.plateau_jitter > 0 or self.memory > 0
 
     def _numbers(self, name, kind):
         try:
@@ -106,39 +160,58 @@ class Guerguiev2017(TrainedNetwork):
 
     def build(self, net):
         """Add the layers and connect them; initial weights as published, from the network's seed."""
-        self.net, neurons = net, dict(phi_max=self.phi_max)
+        self.net, neurons = net, dict(phi_max=self.phi_max, integrator=self.integrator)
+        memory = self.memory or math.inf
+        hidden = dict(neurons, g_a=self.g_a)
+        if self.dated:
+            hidden.update(memory=memory, window=self.plateau_window if self.plateau_jitter else 0.0)
+        kind = DatedDendrite if self.dated else SegregatedDendrite
         self.input = net.add(PoissonSource(), PIXELS, name="input")
         self.hidden_layers = [
-            net.add(SegregatedDendrite(g_a=self.g_a, eta_bias=rate, bias=_normal(net, k, n), **neurons), n,
-                    name=f"hidden_{k + 1}")
+            net.add(kind(eta_bias=rate, bias=_normal(net, k, n), **hidden), n, name=f"hidden_{k + 1}")
             for k, (n, rate) in enumerate(zip(self.layers, self.rates, strict=False))
         ]  # fmt: skip
         bias = _normal(net, len(self.layers), CLASSES)
-        self.output = net.add(DendriticOutput(eta_bias=self.rates[-1], bias=bias, **neurons), CLASSES, name="output")
+        output = DendriticOutput(eta_bias=self.rates[-1], bias=bias, memory=memory, **neurons)
+        self.output = net.add(output, CLASSES, name="output")
         chain = [self.input, *self.hidden_layers, self.output]
         self.forward = []
         for k, (below, above) in enumerate(zip(chain, chain[1:], strict=False)):
             mean, spread = weight_range(below.n, self.phi_max)
-            weights = mean + spread * _between(net, 2 * k, below.n * above.n)
-            self.forward.append(net.connect(below, above, AllToAll(), weight=weights, delay=net.dt,
-                                            receptor="basal", plasticity=PlateauRule(eta=self.rates[k])))  # fmt: skip
+            weights = mean + self.weight_spread * spread * _between(net, 2 * k, below.n * above.n)
+            rule = PlateauRule(eta=self.rates[k], memory=memory)
+            self.forward.append(
+                net.connect(below, above, AllToAll(), weight=weights, delay=net.dt, receptor="basal", plasticity=rule)
+            )
         self.backward = [
             net.connect(self.output, layer, AllToAll(), weight=self._feedback_weights(net, k), delay=net.dt,
-                        receptor="apical")
+                        receptor="apical", sends="expected" if self.feedback_by == "rates" else "spikes")
             for k, layer in enumerate(self.hidden_layers)
         ]  # fmt: skip
+        for layer in chain[1:] if self.memory else []:
+            for side in ("basal", "apical") if layer is not self.output else ("basal",):
+                net.connect(layer, layer, OneToOne(), delay=self.memory, sends=f"{side}_in", receptor=f"{side}_gone")
         k_d = self.output.model.g_d / (self.output.model.g_L + self.output.model.g_d)
         self.meter = CreditMeter(len(self.layers), self.phi_max * 1e-3, k_d)
-        self.teacher = [self._taught(label) for label in (*range(CLASSES), None)]
+        self.taught = [self._taught(label) for label in (*range(CLASSES), None)]
 
     def _feedback_weights(self, net, k):
         """(10 n,) initial weights from the output to the k-th hidden layer, which has n neurons."""
         n = self.layers[k]
         if self.feedback != "random":
             return self._transposed(k, 0)
-        weights = weight_range(n, self.phi_max)[1] * _between(net, 2 * k + 1, CLASSES * n)
+        weights = self._dense_feedback(net, k).ravel()
         kept = Stream(net.seed, "CONNECT", 1_000_000 + k).uniform(CLASSES * n) < self.feedback_density
         return self.feedback_gain * weights * kept
+
+    def _dense_feedback(self, net, k):
+        """(10, n) random weights from the output to the k-th hidden layer, before any are left out."""
+        mean, spread = weight_range(self.layers[k], self.phi_max)
+        last = self.feedback_init != "product" or k + 1 == len(self.layers)
+        above = CLASSES if last else self.layers[k + 1]
+        weights = self.weight_spread * spread * _between(net, 2 * k + 1, above * self.layers[k])
+        weights = weights.reshape(above, -1) + (mean if self.feedback_init == "biased" else 0.0)
+        return weights if last else self._dense_feedback(net, k + 1) @ weights
 
     def _transposed(self, k, lesson):
         """(10 n,) the weights from the k-th hidden layer to the output, transposed, as they are before a lesson; with
@@ -153,31 +226,46 @@ class Guerguiev2017(TrainedNetwork):
         """The action by which the teacher drives the output towards `label`, or lets go of it."""
         right = np.arange(CLASSES) == label
         taught = label is not None
-        return Script(self.net).set(self.output, g_E=1.0 * (taught & right), g_I=1.0 * (taught & ~right))
+        g = self.teacher
+        return Script(self.net).set(self.output, g_E=g * (taught & right), g_I=g * (taught & ~right))
 
-    def lesson(self, pixels, label, lengths):
-        """The script that shows an image (784 pixels, 0-255) in both phases (ms); synapses learn at its end."""
+    def lesson(self, pixels, label, lengths, number=0):
+        """The script that shows an image (784 pixels, 0-255) in both phases (ms); synapses learn at its end. Times of
+        plateaus depend on the number of the lesson."""
         script = Script(self.net)
-        script.add(self.teacher[-1])
+        script.add(self.taught[-1])
         script.set(self.input, rate=self.phi_max / 255.0 * pixels)
-        self._phase(script, lengths[0], "forward_plateau")
-        script.add(self.teacher[label])
-        self._phase(script, lengths[1], "target_plateau")
+        settle = [length - self.average if self.average else SETTLE for length in lengths]
+        self._wait(script, lengths[0], 2 * number)
+        self._phase(script, lengths[0], "forward_plateau", settle[0])
+        script.add(self.taught[label])
+        self._wait(script, lengths[1], 2 * number + 1)
+        self._phase(script, lengths[1], "target_plateau", settle[1])
         return script
 
+    def _wait(self, script, length, phase):
+        """Tell hidden neurons when, in the phase of this number, they begin to sum up their apical dendrite."""
+        if not self.plateau_jitter:
+            return
+        for k, layer in enumerate(self.hidden_layers):
+            early = plateau_times(Stream(self.net.seed, "TASK", 64 + k).at(phase * layer.n), layer.n,
+                                  self.plateau_jitter, self.plateau_latest, self.plateau_tail)  # fmt: skip
+            script.set(layer, wait=np.rint(length / self.dt) - np.rint(self.plateau_window / self.dt)
+                       - np.rint(early / self.dt))  # fmt: skip
+
     @staticmethod
-    def _phase(script, length, plateau):
+    def _phase(script, length, plateau, settle=SETTLE):
         """Let the network settle, average, end in the plateau."""
-        script.run(SETTLE)
+        script.run(settle)
         script.trigger("settled")
-        script.run(length - SETTLE)
+        script.run(length - settle)
         script.trigger(plateau)
 
     def answer(self, pixels):
         """The class that the network sees in an image: the output unit of the highest mean voltage, from silence."""
         script = Script(self.net)
         script.reset()
-        script.add(self.teacher[-1])
+        script.add(self.taught[-1])
         script.set(self.input, rate=self.phi_max / 255.0 * pixels)
         self._phase(script, self.test_phase, "forward_plateau")
         self.net.play(script)
@@ -185,7 +273,7 @@ class Guerguiev2017(TrainedNetwork):
 
     def twin(self):
         """A network with the same weights and other random numbers: tests leave no trace in the training."""
-        other = type(self)(**{name: getattr(self, name) for name in self.given})
+        other = self.replace()
         other.build(Network(dt=self.dt, seed=self.net.seed ^ TEST_SEED, precision=self.net.precision, max_rate=None))
         other.take_after(self)
         return other
@@ -223,14 +311,15 @@ class Guerguiev2017(TrainedNetwork):
 
     def learn(self, n):
         if self.feedback == "random" and not self.look_every:
-            self.net.play([self.lesson(*given) for given in self.given_in_lessons(self.done, n)])
+            lessons = enumerate(self.given_in_lessons(self.done, n), start=self.done)
+            self.net.play([self.lesson(*given, number=k) for k, given in lessons])
             return
         for k, given in enumerate(self.given_in_lessons(self.done, n), start=self.done):
             looks = self.look_every and self.hidden_layers and k % self.look_every == 0
             before = [self._matrix(p) for p in self.forward[1:]] if looks else []
             stopped = None
             try:
-                self.net.play(self.lesson(*given))
+                self.net.play(self.lesson(*given, number=k))
             except Interrupted as stop:
                 stopped = Interrupted(k - self.done + stop.played)
                 if not stop.played:
@@ -284,16 +373,16 @@ class Guerguiev2017(TrainedNetwork):
         """(hidden, output) losses, (images,) each: ||alpha_t - alpha_f||^2 of the last hidden layer and
         ||phi_t - phi_max sigma(V_f)||^2, in (spikes/ms)^2, of both phases with test images, given by number, as they
         are shown in training; nothing is learned. doi:10.7554/eLife.22901, Figure 5."""
-        values = {name: getattr(self, name) for name in self.given} | {"eta": ",".join("0" for _ in self.rates)}
-        other = type(self)(**values)
+        other = self.replace(eta=",".join("0" for _ in self.rates))
         other.build(Network(dt=self.dt, seed=self.net.seed ^ TEST_SEED, precision="double", max_rate=None))
         other.take_after(self)
         found = []
         for image in images:
             length = np.array([self.phase, self.phase])
-            other.net.play(other.lesson(self.test_set[0][image], self.test_set[1][image], length))
+            other.net.play(other.lesson(self.test_set[0][image], self.test_set[1][image], length, number=image))
             hidden, output = other.hidden_layers[-1], other.output
-            plateaus = sigma(hidden.get("apical_sum") / hidden.get("steps")) - hidden.get("alpha_f")
+            steps = hidden.get("steps") if not self.plateau_jitter else np.rint(self.plateau_window / self.dt)
+            plateaus = sigma(hidden.get("apical_sum") / steps) - hidden.get("alpha_f")
             rates = output.get("phi_sum") / output.get("steps") - sigma(output.get("V_f"))
             found.append([np.sum(plateaus**2), np.sum((self.phi_max * 1e-3 * rates) ** 2)])
         return np.array(found).T
@@ -358,6 +447,14 @@ def inverse_gaussian(stream, n, mean, shape):
     y = stream.at(0).normal(4 * n).reshape(n, 4)[:, :2] ** 2
     x = mean + mean**2 * y / (2 * shape) - mean / (2 * shape) * np.sqrt(4 * mean * shape * y + (mean * y) ** 2)
     return np.where(stream.uniform(4 * n).reshape(n, 4)[:, 2:] <= mean / (mean + x), x, mean**2 / x)
+
+
+def plateau_times(stream, n, sd, latest, tail):
+    """(n,) how long (ms) before the end of a phase neurons have their plateaus: |x| of normal x, at most `latest`."""
+    from scipy.special import ndtr, ndtri  # late, for it takes a quarter of a second to import
+
+    most = ndtr(latest / sd) if tail == "truncated" else 1.0
+    return np.minimum(sd * ndtri(0.5 + stream.uniform(n) * (most - 0.5)), latest)
 
 
 def _between(net, index, n):

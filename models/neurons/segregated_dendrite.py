@@ -1,5 +1,7 @@
 """Neurons with segregated dendrites, and the plateau potentials by which they learn (Guerguiev et al. 2017)."""
 
+import math
+
 import numpy as np
 
 from spikesim.neuron import Neuron
@@ -116,11 +118,14 @@ class DendriticOutput(Neuron):
 
         delta = k_d (phi_t / phi_max - sigma(V_f)) sigma'(V_f),  k_d = g_d / (g_L + g_d)                (eq. 9)
 
-    with phi_t the mean rate of the target phase since "settled". Source: doi:10.7554/eLife.22901.
+    with phi_t the mean rate of the target phase since "settled". The state variable `expected`, phi_max sigma(V_m) dt,
+    is the number of spikes to be expected in a step: what feedback by rates sends. `memory` and "basal_gone" are as
+    for `DatedDendrite`. Source: doi:10.7554/eLife.22901.
     """
 
     tau_L: float = 10.0  # ms
     tau_s: float = 3.0  # ms
+    memory: float = math.inf  # ms, of postsynaptic potentials
     g_L: float = 0.1  # 1/ms
     g_d: float = 0.6  # 1/ms
     E_E: float = 8.0  # reversal of the exciting teacher
@@ -128,15 +133,17 @@ class DendriticOutput(Neuron):
     phi_max: float = 200.0  # Hz
     eta_bias: float = 0.0
     gain: float = 20.0
+    integrator: str = "euler"  # as published, or exponential
 
+    choices = {"integrator": ("euler", "exponential")}
     limits = {"g_L": (">= 0",), "g_d": (">= 0",), "phi_max": ("> 0",)}
-    receptors = ("basal",)
-    state = {"V_m": 0.0, "basal_L": 0.0, "basal_s": 0.0, "V_sum": 0.0, "phi_sum": 0.0, "steps": 0.0,
-             "g_E": 0.0, "g_I": 0.0, "bias": 0.0, "V_f": 0.0, "delta": 0.0}  # fmt: skip
+    receptors = ("basal", "basal_gone")
+    state = {"V_m": 0.0, "basal_L": 0.0, "basal_s": 0.0, "basal_in": 0.0, "expected": 0.0, "V_sum": 0.0, "phi_sum": 0.0,
+             "steps": 0.0, "g_E": 0.0, "g_I": 0.0, "bias": 0.0, "V_f": 0.0, "delta": 0.0}  # fmt: skip
     steady = ("g_E", "g_I", "bias", "V_f", "delta")
     learned = ("bias",)
     constants = ("P_L", "P_s", "height", "dt", "g_L", "g_d", "E_E", "E_I", "mean_max", "none_at_most", "k_d",
-                 "rate_bias")  # fmt: skip
+                 "rate_bias", "exponential", "gone_L", "gone_s")  # fmt: skip
     events = ("settled", "forward_plateau", "target_plateau")
     random = True
     max_spikes = COUNTED
@@ -153,15 +160,24 @@ class DendriticOutput(Neuron):
             "none_at_most": np.exp(-p.phi_max * 1e-3 * dt),
             "k_d": p.g_d / (p.g_L + p.g_d),
             "rate_bias": p.eta_bias * p.gain,
+            "exponential": float(p.integrator == "exponential"),
+            "gone_L": left_over(p.tau_L, p.memory, dt),
+            "gone_s": left_over(p.tau_s, p.memory, dt),
         }  # fmt: skip
 
     @staticmethod
     def advance(s, x, c, free):
-        basal_L, basal_s = (s.basal_L + x.basal) * c.P_L, (s.basal_s + x.basal) * c.P_s
+        basal_L = (s.basal_L + x.basal) * c.P_L - x.basal_gone * c.gone_L
+        basal_s = (s.basal_s + x.basal) * c.P_s - x.basal_gone * c.gone_s
         V_d = (basal_L - basal_s) * c.height + s.bias
         taught = s.g_E * (c.E_E - s.V_m) + s.g_I * (c.E_I - s.V_m)
-        V_m = s.V_m + c.dt * (-c.g_L * s.V_m + c.g_d * (V_d - s.V_m) + taught)
-        return V_m, basal_L, basal_s, s.V_sum + V_m, s.phi_sum + sigmoid(V_m), s.steps + 1.0
+        slope = -c.g_L * s.V_m + c.g_d * (V_d - s.V_m) + taught
+        V_m = s.V_m + c.dt * slope
+        if c.exponential > 0.5:
+            total = c.g_L + c.g_d + s.g_E + s.g_I
+            V_m = s.V_m + slope * -math.expm1(-c.dt * total) / total
+        phi = sigmoid(V_m)
+        return V_m, basal_L, basal_s, x.basal, c.mean_max * phi, s.V_sum + V_m, s.phi_sum + phi, s.steps + 1.0
 
     @staticmethod
     def may_spike(c, u):
@@ -173,16 +189,23 @@ class DendriticOutput(Neuron):
 
     @staticmethod
     def on_settled(s, c):
-        return s.V_m, s.basal_L, s.basal_s, 0.0, 0.0, 0.0, s.g_E, s.g_I, s.bias, s.V_f, s.delta
+        return (s.V_m, s.basal_L, s.basal_s, s.basal_in, s.expected, 0.0, 0.0, 0.0,
+                s.g_E, s.g_I, s.bias, s.V_f, s.delta)  # fmt: skip
 
     @staticmethod
     def on_forward_plateau(s, c):
-        return (s.V_m, s.basal_L, s.basal_s, s.V_sum, s.phi_sum, s.steps,
+        return (s.V_m, s.basal_L, s.basal_s, s.basal_in, s.expected, s.V_sum, s.phi_sum, s.steps,
                 s.g_E, s.g_I, s.bias, s.V_sum / s.steps, s.delta)  # fmt: skip
 
     @staticmethod
     def on_target_plateau(s, c):
         phi_f = sigmoid(s.V_f)
         delta = c.k_d * (s.phi_sum / s.steps - phi_f) * phi_f * (1.0 - phi_f)
-        return (s.V_m, s.basal_L, s.basal_s, s.V_sum, s.phi_sum, s.steps,
+        return (s.V_m, s.basal_L, s.basal_s, s.basal_in, s.expected, s.V_sum, s.phi_sum, s.steps,
                 s.g_E, s.g_I, s.bias + c.rate_bias * delta, s.V_f, delta)  # fmt: skip
+
+
+def left_over(tau, memory, dt):
+    """What is left of a spike's exponential in the step after `memory` (ms), to be taken away then."""
+    steps = np.where(np.isinf(memory), np.inf, np.rint(memory / dt) + 1.0)
+    return np.exp(-steps * dt / tau)

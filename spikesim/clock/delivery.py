@@ -38,7 +38,7 @@ DenseContext = namedtuple(
 )
 GradedDeliveryContext = namedtuple(
     "GradedDeliveryContext",
-    "sources delays slots weights n_synapses inputs n_inputs input_rows row_bytes ring history n",
+    "sources delays late slots weights n_synapses inputs n_inputs input_rows row_bytes ring history n",
 )
 
 
@@ -181,9 +181,9 @@ def dense_op(dtype: Any) -> Any:
 
 @functools.cache
 def graded_delivery_op(dtype: Any) -> Any:
-    """Add weight times current of every graded source to its targets.
+    """Add weight times current of every graded source, or what else is sent, to its targets.
 
-    A current that arrives in a step acts from the next one on, as in NEST: it is looked up a step further back.
+    A current that arrives in a step acts from the next one on, as in NEST: it is looked up `late` = 1 step before.
     """
     kind = real(dtype)
     with cache_for() as cache:
@@ -196,7 +196,7 @@ def graded_delivery_op(dtype: Any) -> Any:
             inputs = at(g.inputs + (step % g.input_rows) * g.row_bytes, kind, g.n_inputs)
             history = at(g.history, kind, g.ring * g.n)
             for a in range(g.n_synapses):
-                emitted = step - delays[a] - 1
+                emitted = step - delays[a] - g.late
                 if emitted >= 0:
                     inputs[slots[a]] += weights[a] * history[(emitted % g.ring) * g.n + sources[a]]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import psutil
 
-from spikesim.clock import delivery, drives, neurons, short_term
+from spikesim.clock import delivery, drives, neurons, sent, short_term
 from spikesim.clock.constraints import ConstraintRuntime
 from spikesim.clock.contexts import Context
 from spikesim.clock.drive import INTERRUPT, SYNC_LENGTH, drive, once
@@ -109,14 +109,14 @@ class ClockEngine:
                     p.arrays[name] = resized_ring(p.arrays[name], self.ring, network.step)
                 if p.arrays[name].shape != shape:
                     p.arrays[name] = widened_ring(p.arrays[name], shape[1], p.n_padded, self.ranges[p.index])
+        sent.lay_out(self)
         for projection in network.projections:
             if projection.short_term is not None:
                 short_term.lay_out(projection, self)
 
     def _static(self) -> list[Projection]:
         """Projections whose synapses do not change, but for weight matrices and currents."""
-        return [p for p in self.network.projections
-                if len(p) and not p.plastic and not p.dense and not p.source.model.graded]  # fmt: skip
+        return [p for p in self.network.projections if len(p) and not p.plastic and not p.dense and not p.sends_values]
 
     def _input_rows(self) -> int:
         """Steps that input is kept for, which is how many delays a bucket has at the most: more where the inputs of the
@@ -158,14 +158,16 @@ class ClockEngine:
                 steps += runtime.early[t]
             steps += tables[t]
             for projection in network.projections:
-                if projection.dense:
+                if projection.dense and projection.sends != "spikes":
+                    steps.append(sent.sent_operation(projection, self, t))
+                elif projection.dense:
                     steps.append(self._dense_operation(projection, t))
-                elif projection.source.model.graded:
+                elif projection.sends_values:
                     steps += self._graded_operation(projection, t)
             for runtime in plastic:
                 steps += runtime.delivery[t]
             for p in network.populations:
-                steps += self._update_operation(p, t)
+                steps += self._update_operation(p, t) + sent.keep_operations(p, self, t)
             for runtime in plastic:
                 steps += runtime.late[t]
             traced: Any
@@ -267,12 +269,17 @@ class ClockEngine:
         sources, targets = projection.ends()
         mine = np.flatnonzero((targets >= lo) & (targets < hi))
         delays = projection.delay.everything(len(sources), 1)[mine]
-        place = self.inputs.place(thread, projection.target, projection.receptors[0])
+        place, graded = (
+            self.inputs.place(thread, projection.target, projection.receptors[0]),
+            projection.source.model.graded,
+        )
         context = Context(
-            delivery.GradedDeliveryContext, sources=sources[mine], delays=delays, slots=targets[mine] - lo + place,
-            weights=projection.first_weights()[mine], n_synapses=len(mine), inputs=self.inputs.first(thread),
-            n_inputs=self.inputs.widths[thread], **self.inputs.ring(thread), ring=self.ring,
-            history=projection.source.arrays["history"], n=projection.source.n_padded,
+            delivery.GradedDeliveryContext, sources=sources[mine], delays=delays, late=int(graded),
+            slots=targets[mine] - lo + place, weights=projection.first_weights()[mine], n_synapses=len(mine),
+            inputs=self.inputs.first(thread), n_inputs=self.inputs.widths[thread], ring=self.ring,
+            **self.inputs.ring(thread),
+            history=projection.source.arrays["history" if graded else f"sent/{projection.sends}"],
+            n=projection.source.n_padded,
         )  # fmt: skip
         return [(delivery.graded_delivery_op(self.network.dtype).address, context)]
 

@@ -80,14 +80,13 @@ def matrix_event_op(rule: Any, event: str, bounds: str, scaled: bool, skipping: 
 class EventRuntime:
     """Averaged traces and event hooks of a plastic projection that is a weight matrix."""
 
-    lag = 0
-
     def __init__(self, projection: Projection, engine: ClockEngine) -> None:
         self.projection, rule = projection, projection.rule
         assert rule is not None
         specs = rule.trace_specs()
         self.blocks = {side: MeanBlock(projection, side, [s for s in specs if s.side == side])
                        for side in ("pre", "post")}  # fmt: skip
+        self.lag = max(block.lag for block in self.blocks.values())
         fields = len(rule.Post._fields)  # type: ignore[attr-defined]
         self.post = np.zeros((max(fields, 1), projection.target.n_padded), dtype=projection.network.dtype)
         self.params = np.array((*rule.hook_params(), rule.w_ref), dtype=projection.network.dtype)

@@ -6,6 +6,9 @@ Such a trace consists of exponentials z that a spike raises by a, which is decay
 
 All that has to be done for a spike is to add it up twice: as g, and for z as a number that is to decay from some step
 on that is common to all neurons, so that who does not spike is not touched. That is in double precision always.
+
+A trace with a memory forgets a spike when that time has passed: then what is left of it, in z as in the sum of g, is
+taken away by an operation that looks at the spikes of so many steps ago.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from numba.extending import register_jitable
 
 from spikesim.clock.contexts import Context
 from spikesim.clock.neurons import real
+from spikesim.errors import SpikesimError
 from spikesim.jit import cache_for
 from spikesim.lowlevel import OPERATION, at, context
 from spikesim.plasticity import TraceSpec
@@ -37,7 +41,7 @@ GROWTH = 1e12  # by which what a spike adds may grow before all is brought up to
 #: adds to the sum of g. traces: which trace a part belongs to. opened: whether the mean is being taken, since when.
 MeanContext = namedtuple(
     "MeanContext",
-    "n n_parts n_traces sums mean since gain keep share least grow left n_powers traces opened lo hi "
+    "n n_parts n_traces sums mean since gain keep share least grow left n_powers traces opened lag lo hi "
     "ring spike_ids row_size start counts n_threads thread",
 )
 
@@ -69,7 +73,9 @@ def spike_op(n_parts: int, nearest: bool) -> Any:
         @cfunc(OPERATION, cache=cache, error_model="numpy")
         def take_up(address, step):
             g = context(MeanContext, address)
-            row = step % g.ring
+            if g.lag > step:
+                return
+            row = (step - g.lag) % g.ring
             spikes = at(g.spike_ids, int32, g.ring * g.row_size)
             first = row * g.row_size + g.start
             last = first + at(g.counts, int32, g.ring * g.n_threads)[row * g.n_threads + g.thread]
@@ -148,6 +154,11 @@ class MeanBlock:
             arrays.setdefault(f"{side}/{name}", np.zeros(shape, dtype=kind))
         self.mean = arrays[f"{side}/mean"]
         self.nearest = any(spec.keep != 1.0 for spec in specs)
+        memory = np.array([round(s.memory / network.dt) if s.memory < np.inf else 0 for s in specs for _ in s.taus])
+        self.lag = int(max(memory, default=0))
+        if self.lag and (self.nearest or len(set(memory) - {0}) > 1):
+            raise SpikesimError(f"{projection!r}: traces of one side have one memory, and all spikes count.")
+        self.forgotten = np.where(memory > 0, decay**self.lag, 0.0)  # what is left of a spike then
         self.fields = dict(
             n=n, n_parts=self.n_parts, n_traces=len(specs), gain=raised * decay,
             keep=np.array([s.keep for s in specs for _ in s.taus]), share=sign / (1.0 - decay),
@@ -161,14 +172,19 @@ class MeanBlock:
         if not self.specs:
             return []
         lo, hi = engine.ranges[self.population.index][thread]
-        context = Context(MeanContext, lo=lo, hi=hi, **self.fields, **engine.own_spikes(self.population, thread))
-        return [(spike_op(self.n_parts, self.nearest).address, context)]
+        spikes, op = engine.own_spikes(self.population, thread), spike_op(self.n_parts, self.nearest).address
+        found = [(op, Context(MeanContext, lo=lo, hi=hi, lag=0, **self.fields, **spikes))]
+        if self.lag:
+            less = {"gain": -self.forgotten * self.fields["gain"],
+                    "grow": -self.forgotten[:, None] * self.fields["grow"]}  # fmt: skip
+            found.append((op, Context(MeanContext, lo=lo, hi=hi, lag=self.lag, **{**self.fields, **less}, **spikes)))
+        return found
 
     def event_operations(self, engine: ClockEngine, event: str) -> list[tuple[int, Context]]:
         """What a named event does: it may begin or end the averaging."""
         if not any(event in window for window in self.windows):
             return []
         spikes = engine.own_spikes(self.population, 0)
-        context = Context(MeanContext, lo=0, hi=self.population.n, **self.fields, **spikes)
+        context = Context(MeanContext, lo=0, hi=self.population.n, lag=0, **self.fields, **spikes)
         closes = any(event == last for _, last in self.windows)
         return [(window_op(self.population.network.dtype, closes).address, context)]

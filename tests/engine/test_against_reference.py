@@ -21,7 +21,7 @@ RULES = {name: rule for name, rule in discover("rule").items() if (rule.on_pre o
 CASES = [(name, pairing) for name, rule in RULES.items() for pairing in rule.pairings]
 
 # A weight at which some tens of inputs make a neuron fire now and then, in the unit of its receptor.
-WEIGHT = {"LIFDelta": 3.0, "ClopathAdEx": 8.0, "LIFCond": 8.0, "SegregatedDendrite": 1.0}
+WEIGHT = {"LIFDelta": 3.0, "ClopathAdEx": 8.0, "LIFCond": 8.0, "SegregatedDendrite": 1.0, "DatedDendrite": 1.0}
 PA = 150.0
 
 

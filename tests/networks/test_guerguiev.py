@@ -6,10 +6,12 @@ from types import SimpleNamespace
 import h5py
 import numpy as np
 import pytest
+from scipy.special import ndtr
+from scipy.stats import kstest
 
 from spikesim import AllToAll, Network, SpikesimError
 from spikesim.experiment import RunOptions, Stopped
-from spikesim.models.networks.guerguiev_2017 import Guerguiev2017, inverse_gaussian, weight_range
+from spikesim.models.networks.guerguiev_2017 import Guerguiev2017, inverse_gaussian, plateau_times, weight_range
 from spikesim.models.neurons.segregated_dendrite import DendriticOutput, SegregatedDendrite
 from spikesim.models.neurons.spike_source import SpikeSource
 from spikesim.models.plasticity.plateau import PlateauRule
@@ -17,9 +19,9 @@ from spikesim.progress import resume_run
 from spikesim.rng import Stream
 
 
-def kappa(t, tau_L=10.0, tau_s=3.0):
+def kappa(t, tau_L=10.0, tau_s=3.0, memory=math.inf):
     t = np.asarray(t, dtype=float)
-    return np.where(t > 0, (np.exp(-t / tau_L) - np.exp(-t / tau_s)) / (tau_L - tau_s), 0.0)
+    return np.where((t > 0) & (t <= memory), (np.exp(-t / tau_L) - np.exp(-t / tau_s)) / (tau_L - tau_s), 0.0)
 
 
 def sigma(v):
@@ -30,35 +32,59 @@ def options(**changes):
     return RunOptions(**{**dict(seed=1, max_rate=None), **changes})
 
 
-def filtered(recorder, n, steps):
+def filtered(recorder, n, steps, memory):
     """(steps, n) potentials by direct summation of kappa over every earlier spike."""
     found = np.zeros((steps, n))
     for step, i in zip(recorder.steps - 1, recorder.ids, strict=True):
-        found[:, i] += kappa(np.arange(steps) - step)
+        found[:, i] += kappa(np.arange(steps) - step, memory=memory)
     return found
 
 
-@pytest.fixture(scope="module")
-def lesson():
+VARIANTS = {
+    "paper": {},
+    "rates": dict(feedback_by="rates", integrator="exponential", teacher=0.1, g_a=0.6),
+    "code16": dict(preset="code16", g_a=0.05),
+    "plateaus of their own": dict(preset="head_spiking", plateau_jitter=3.0, plateau_latest=4.0, g_a=0.05),
+}
+
+
+@pytest.fixture(scope="module", params=VARIANTS)
+def lesson(request):
     """A 784-20-15-10 network, the spikes of one lesson, and its weights before and after."""
-    model = Guerguiev2017(hidden="20,15", eta="0.3,0.2,0.1", g_a=0.05)
+    model = Guerguiev2017(**{"hidden": "20,15", "eta": "0.3,0.2,0.1", "g_a": 0.05, **VARIANTS[request.param]})
     net = Network(dt=1.0, seed=11)
     model.build(net)
     spikes = {p.name: net.record(p, "spikes") for p in net.populations}
     potentials = {p.name: net.record(p, "V_m") for p in net.populations[1:]}
     before = [(f.weights.reshape(f.source.n, -1), f.target.get("bias")) for f in model.forward]
     pixels = 255.0 * Stream(5, "TASK", 9).uniform(784)
-    net.play(model.lesson(pixels, 3, (53.0, 57.0)))
+    net.play(model.lesson(pixels, 3, (53.0, 57.0), number=4))
     after = [(f.weights.reshape(f.source.n, -1), f.target.get("bias")) for f in model.forward]
     return SimpleNamespace(model=model, net=net, spikes=spikes, potentials=potentials, before=before, after=after)
 
 
+def plateau_windows(model, layer, n):
+    """(n, 2, 2) the steps from which and to which each neuron's apical dendrite is summed up, in both phases."""
+    if not model.plateau_jitter:
+        return np.tile([[53.0 - (model.average or 23.0), 53.0], [110.0 - (model.average or 27.0), 110.0]], (n, 1, 1))
+    early = [plateau_times(Stream(11, "TASK", 64 + layer).at(phase * n), n, 3.0, 4.0, "clipped") for phase in (8, 9)]
+    ends = np.stack([53.0 - np.rint(early[0]), 110.0 - np.rint(early[1])], axis=1)
+    return np.stack([ends - model.plateau_window, ends], axis=2)
+
+
 def test_one_lesson_equals_the_published_equations(lesson):
+    """A slow twin of the three compartments: potentials from recorded spikes, plateaus, and what is learned."""
     model, steps = lesson.model, 110
-    psp = {name: filtered(s, len(s.view), steps) for name, s in lesson.spikes.items()}
-    forward, target = slice(30, 53), slice(83, 110)
+    psp = {name: filtered(s, len(s.view), steps, model.memory or math.inf) for name, s in lesson.spikes.items()}
+    averaged = model.average or 23.0, model.average or 27.0
+    forward, target = slice(53 - int(averaged[0]), 53), slice(110 - int(averaged[1]), 110)
     names = ["input", "hidden_1", "hidden_2", "output"]
-    apical = [psp["output"] @ f.weights.reshape(10, -1) for f in model.backward]
+    came_back = psp["output"]
+    if model.feedback_by == "rates":
+        expected = 0.2 * sigma(lesson.potentials["output"].values)
+        came_back = sum(np.vstack([np.zeros((lag, 10)), kappa(lag) * expected[:-lag]]) for lag in range(1, steps))
+    apical = [came_back @ f.weights.reshape(10, -1) for f in model.backward]
+    k_a = 0.6 + 0.1 + model.g_a
     for layer, (below, name) in enumerate(zip(names, names[1:], strict=False)):
         weights, bias = lesson.before[layer]
         basal = psp[below] @ weights + bias
@@ -66,12 +92,14 @@ def test_one_lesson_equals_the_published_equations(lesson):
         for k in range(steps):
             if name == "output":
                 on = np.arange(10) == 3
-                g_E, g_I = (on * 1.0, ~on * 1.0) if k >= 53 else (0.0, 0.0)
-                voltage = (
-                    voltage + 0.6 * (basal[k] - voltage) - 0.1 * voltage + g_E * (8 - voltage) + g_I * (-8 - voltage)
-                )
+                g_E, g_I = (on * model.teacher, ~on * model.teacher) if k >= 53 else (0.0, 0.0)
+                total = 0.7 + g_E + g_I
+                slope = 0.6 * basal[k] + 8 * g_E - 8 * g_I - total * voltage
             else:
-                voltage = voltage - 0.1 * voltage + 0.6 * (basal[k] - voltage) + 0.05 * (apical[layer][k] - voltage)
+                total = k_a
+                slope = 0.6 * basal[k] + model.g_a * apical[layer][k] - total * voltage
+            share = 1.0 if model.integrator == "euler" else (1.0 - np.exp(-total)) / total
+            voltage = voltage + share * slope
             trace.append(voltage)
         trace = np.array(trace)
         np.testing.assert_allclose(lesson.potentials[name].values, trace, atol=1e-10)
@@ -80,8 +108,12 @@ def test_one_lesson_equals_the_published_equations(lesson):
         if name == "output":
             delta = 0.6 / 0.7 * (sigma(trace[target]).mean(axis=0) - sigma(V_f)) * slope
         else:
-            alpha_f, alpha_t = (sigma(apical[layer][phase].mean(axis=0)) for phase in (forward, target))
-            delta = 0.6 / 0.75 * (alpha_t - alpha_f) * slope
+            windows = plateau_windows(model, layer, weights.shape[1]).astype(int)
+            alpha_f, alpha_t = (
+                sigma(np.array([apical[layer][a:b, j].mean() for j, (a, b) in enumerate(windows[:, phase])]))
+                for phase in (0, 1)
+            )
+            delta = 0.6 / k_a * (alpha_t - alpha_f) * slope
         step = 20.0 * model.rates[layer]
         change = np.outer(psp[below][forward].mean(axis=0), delta)
         np.testing.assert_allclose(lesson.after[layer][0] - weights, step * change, atol=1e-12)
@@ -101,6 +133,59 @@ def test_initial_weights_have_the_published_range():
         mean, width = weight_range(fan_in, 200.0)
         assert width / math.sqrt(12.0) == pytest.approx(sd, abs=5e-4)
         assert mean == pytest.approx(2.2 / (0.05 * fan_in * 3.0))
+
+
+def test_plateau_times_are_a_folded_normal():
+    # Closed form: P(|x| <= t) = 2 ndtr(t / sd) - 1 over its value at 5 ms, or with what is beyond it at 5 ms.
+    sd, n = math.sqrt(3.0), 20_000
+    cut = plateau_times(Stream(2, "TASK", 64), n, sd, 5.0, "truncated")
+    clipped = plateau_times(Stream(2, "TASK", 64), n, 3.0, 5.0, "clipped")
+    assert kstest(cut, lambda t: (2 * ndtr(t / sd) - 1) / (2 * ndtr(5.0 / sd) - 1)).pvalue > 1e-3
+    assert 0.0 <= cut.min() < cut.max() <= clipped.max() == 5.0
+    beyond = 2.0 * ndtr(-5.0 / 3.0)
+    assert (clipped == 5.0).mean() == pytest.approx(beyond, abs=4.0 * math.sqrt(beyond / n))
+
+
+def test_feedback_by_rates_is_the_mean_of_that_by_spikes():
+    """Over many spikes of an output that is held, the apical potential is that of the rate: closed form Y phi."""
+    found = {}
+    for by in ("spikes", "rates"):
+        model, net = Guerguiev2017(hidden="30", feedback_by=by), Network(dt=1.0, seed=11, max_rate=None)
+        model.build(net)
+        model.forward[1].weights = 0.0
+        model.output.set(bias=np.linspace(-3.0, 3.0, 10))
+        net.run(200.0)
+        net.trigger("settled")
+        net.run(4000.0)
+        found[by] = model.hidden_layers[0].get("apical_sum") / model.hidden_layers[0].get("steps")
+    area = kappa(np.arange(200)).sum()
+    phi = 0.2 * sigma(0.6 / 0.7 * np.linspace(-3.0, 3.0, 10))
+    weights = model.backward[0].weights.reshape(10, 30)
+    np.testing.assert_allclose(found["rates"], area * phi @ weights, atol=1e-9)
+    error = np.sqrt(phi / 4000.0 @ weights**2)  # s.d. of the mean of Poisson trains
+    assert (np.abs(found["spikes"] - found["rates"]) < 4.5 * error).all()
+    assert (np.abs(found["spikes"] - found["rates"]) > 0.0).all()
+
+
+@pytest.mark.parametrize(("init", "mean", "sd"), [("direct", 0.0, 0.632), ("biased", 0.0293, 1.265)])
+def test_feedback_begins_as_in_each_version_of_the_program(init, mean, sd):
+    model = Guerguiev2017(hidden="500", feedback_init=init, weight_spread=2.0 if init == "biased" else 1.0)
+    model.build(Network(dt=1.0, seed=1))
+    weights = model.backward[0].weights
+    assert weights.mean() == pytest.approx(mean, abs=4.0 * sd / math.sqrt(5000))
+    assert weights.std() == pytest.approx(sd, rel=0.03)
+
+
+def test_feedback_may_be_a_product_of_random_matrices():
+    nets = []
+    for init in ("direct", "product"):
+        nets.append(Guerguiev2017(hidden="30,20", eta="0.1,0.1,0.1", feedback_init=init))
+        nets[-1].build(Network(dt=1.0, seed=1))
+    direct, product = ([p.weights.reshape(10, -1) for p in model.backward] for model in nets)
+    np.testing.assert_array_equal(direct[1], product[1])
+    assert np.linalg.matrix_rank(np.vstack([product[0], direct[0]])) == 20
+    between = np.linalg.lstsq(product[1], product[0], rcond=None)[0]
+    np.testing.assert_allclose(product[1] @ between, product[0], atol=1e-12)
 
 
 def test_extra_phase_length_is_inverse_gaussian():
@@ -176,11 +261,13 @@ def test_a_run_is_reproduced_by_its_seed_and_by_any_number_of_threads():
 SMALL = dict(hidden=8, train_images=30, test_images=3, epochs=2, test_every=25)
 
 
-@pytest.mark.parametrize("feedback", ["random", "noisy"])
-def test_a_training_that_was_stopped_goes_on_to_the_same_weights(feedback, tmp_path, monkeypatch):
-    whole = Guerguiev2017(feedback=feedback, **SMALL).simulate(options())
+@pytest.mark.parametrize(
+    "given", [{}, dict(feedback="noisy", feedback_by="rates"), dict(preset="code16", plateau_jitter=2.0)]
+)
+def test_a_training_that_was_stopped_goes_on_to_the_same_weights(given, tmp_path, monkeypatch):
+    whole = Guerguiev2017(**given, **SMALL).simulate(options())
     path = str(tmp_path / "training.ckpt.h5")
-    model, learn = Guerguiev2017(feedback=feedback, **SMALL), Guerguiev2017.learn
+    model, learn = Guerguiev2017(**given, **SMALL), Guerguiev2017.learn
 
     def interrupted(self, n):
         if self.done >= 20:
@@ -282,6 +369,9 @@ def test_losses_are_those_of_rates_and_plateaus_and_teach_nothing():
         (dict(hidden="10,10,10"), "eta"),
         (dict(hidden="10", eta="0.1"), "eta"),
         (dict(phase=20.0), "phase"),
+        (dict(plateau_jitter=1.0, plateau_window=48.0), "plateau_window"),
+        (dict(feedback_by="rate"), "rates"),
+        (dict(preset="code17"), "code16"),
         (dict(hiden=3), "hidden"),
     ],
 )
