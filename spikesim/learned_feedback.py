@@ -45,12 +45,12 @@ class LearnedFeedback:
         self.below, self.above = np.zeros(n), np.zeros(m)
 
     def learn(self, B: Array, W: Array, x: Array, y: Array, change: Array | None = None) -> Array:
-        """B (n, m) after a trial with x (n,) and y (m,); W (m, n). `change` (m, n) is what the trial did to W, which is
-        needed where the task is shared. Raises SpikesimError if B runs away."""
+        """B (n, m) after a trial with x (n,) and y (m,), where W is (m, n). Where the task is shared it takes `change`
+        (n, m), what the trial did to W^T. Raises SpikesimError if B runs away."""
         x, y = self._centred(x, y)
         B = align(B, W, x, y, self.coefficients, self.eta)
         if self.shared:
-            B = B + change.T
+            B = B + change
         if not np.isfinite(B).all():
             raise SpikesimError(f"{self.strategy}: feedback weights ran away; a rate of {self.eta:g} is too large.")
         return B

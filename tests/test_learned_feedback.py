@@ -45,7 +45,7 @@ def test_with_shared_updates_the_difference_shrinks_with_decay_alone():
     for x, y in trials(50, W):
         apart.append(W.T - B)
         change = updates.normal(M * N).reshape(M, N)
-        B = learned.learn(B, W + change, x, y, change)
+        B = learned.learn(B, W + change, x, y, change.T)
         W = learned.left_of(W) + change
     np.testing.assert_allclose(apart[-1], (1.0 - 5.0 * 2e-3) ** 49 * apart[0], rtol=1e-9)
 

@@ -103,12 +103,15 @@ class Guerguiev2017(TrainedNetwork):
         if self.feedback != "random" and (self.feedback_density, self.feedback_gain) != (1.0, 1.0):
             raise SpikesimError(f"Guerguiev2017: feedback_density and feedback_gain are for random feedback, "
                                 f"not for feedback={self.feedback!r}.")  # fmt: skip
-
         if self.feedback == "kolen_pollack" and len(self.layers) > 1:
             raise SpikesimError("Guerguiev2017: feedback='kolen_pollack' shares the updates of the weights from a "
                                 "hidden layer to the output; only with one hidden layer are there such.")  # fmt: skip
-        aligned = self.feedback in ALIGNED
-        self.aligned = [LearnedFeedback(self.feedback, self.alignment_rate, n, CLASSES) for n in self.layers if aligned]
+        self.aligned = self._followers()
+
+    def _followers(self):
+        """How the feedback weights of each hidden layer are learned, if they are."""
+        layers = self.layers if self.feedback in ALIGNED else []
+        return [LearnedFeedback(self.feedback, self.alignment_rate, n, CLASSES) for n in layers]
 
     def _numbers(self, name, kind):
         try:
@@ -145,6 +148,7 @@ class Guerguiev2017(TrainedNetwork):
         k_d = self.output.model.g_d / (self.output.model.g_L + self.output.model.g_d)
         self.meter = CreditMeter(len(self.layers), self.phi_max * 1e-3, k_d)
         self.teacher = [self._taught(label) for label in (*range(CLASSES), None)]
+        self.aligned = self._followers()
 
     def _feedback_weights(self, net, k):
         """(10 n,) initial weights from the output to the k-th hidden layer, which has n neurons."""
@@ -173,15 +177,11 @@ class Guerguiev2017(TrainedNetwork):
         if not self.aligned:
             self.backward[k].weights = self._transposed(k, lesson)
             return
-        aligned, B, W, above = (
-            self.aligned[k],
-            self._matrix(self.backward[k]).T,
-            self._to_output(k),
-            self.forward[k + 1],
-        )
+        aligned, above, W = self.aligned[k], self.forward[k + 1], self._to_output(k)
         x, y = above.arrays["pre/mean"][0, : len(W)], self.output.get("V_f") / self.meter.k_d
-        change = W - before[k] if aligned.shared else np.zeros(())
-        self.backward[k].weights = aligned.learn(B, W.T, x, y, change.T).T.ravel()
+        change = W - before[k] if aligned.shared else None
+        B = aligned.learn(self._matrix(self.backward[k]).T, W.T, x, y, change)
+        self.backward[k].weights = B.T.ravel()
         if aligned.shared:
             above.weights = (aligned.left_of(before[k]) + change).ravel()
 
