@@ -9,8 +9,10 @@ import h5py
 import numpy as np
 
 from spikesim import AllToAll, Network, OneToOne, Script
+from spikesim.alignment import STRATEGIES
 from spikesim.credit import CreditMeter, sigma
 from spikesim.errors import SpikesimError
+from spikesim.learned_feedback import LearnedFeedback
 from spikesim.models.neurons.dated_dendrite import DatedDendrite
 from spikesim.models.neurons.poisson import PoissonSource
 from spikesim.models.neurons.segregated_dendrite import DendriticOutput, SegregatedDendrite
@@ -25,6 +27,7 @@ PUBLISHED_RATES = {0: (0.19,), 1: (0.21, 0.21), 2: (0.23, 0.23, 0.12)}
 BIAS_MEAN, BIAS_SD = 0.8, 0.001
 V_MEAN, V_SD = 3.0, 3.0  # what initial weights make of the dendritic voltages
 SETTLE = 30.0  # ms before averages begin
+ALIGNED = tuple(name for name, strategy in STRATEGIES.items() if strategy.coefficients)
 TEST_SEED = 1 << 62  # tests draw from another seed than training does
 
 
@@ -42,7 +45,12 @@ class Guerguiev2017(TrainedNetwork):
 
     feedback
         "random"; "symmetric": the product of the forward weights from there to the output, after every image anew;
-        "noisy": that, with normal noise of s.d. `feedback_noise` on each weight, drawn anew after every image.
+        "noisy": that, with normal noise of s.d. `feedback_noise` on each weight, drawn anew after every image; a
+        strategy of `spikesim.alignment`, such as "activation_alignment": random at first, and learned after every image
+        by `spikesim.learned_feedback` from means over the forward phase: of the potentials that a hidden layer's spikes
+        evoke, and of the output's dendrites. For W is taken what "symmetric" transposes.
+    alignment_rate
+        eta of feedback weights that are learned.
     feedback_density, feedback_gain
         the share of the random feedback weights that are not 0, and what those are multiplied by: 0.2 and 5 for the
         published sparse feedback.
@@ -88,10 +96,11 @@ class Guerguiev2017(TrainedNetwork):
     test_phase: float = 500.0  # ms
     phi_max: float = 200.0  # Hz, highest rate of inputs and neurons
     g_a: float = 0.0  # 1/ms, apical dendrite to soma
-    feedback: str = "random"  # symmetric, noisy
+    feedback: str = "random"  # symmetric, noisy, or a strategy by which it is learned
     feedback_density: float = 1.0
     feedback_gain: float = 1.0
     feedback_noise: float = 0.05
+    alignment_rate: float = 0.5
     feedback_by: str = "spikes"  # rates
     feedback_init: str = "direct"  # product, biased
     weight_spread: float = 1.0
@@ -110,7 +119,7 @@ class Guerguiev2017(TrainedNetwork):
     title = "Segregated dendrites learn MNIST"
     reference = "doi:10.7554/eLife.22901"
     small = {"hidden": "20", "train_images": 2, "test_images": 2}
-    choices = {"feedback": ("random", "symmetric", "noisy"), "feedback_by": ("spikes", "rates"),
+    choices = {"feedback": ("random", "symmetric", "noisy", *ALIGNED), "feedback_by": ("spikes", "rates"),
                "feedback_init": ("direct", "product", "biased"), "integrator": ("euler", "exponential"),
                "plateau_tail": ("truncated", "clipped")}  # fmt: skip
     presets = {
@@ -123,7 +132,7 @@ class Guerguiev2017(TrainedNetwork):
               "test_every": (">= 0",), "phase": ("> 30",), "test_phase": ("> 30",), "dt": ("> 0",),
               "feedback_density": ("> 0", "<= 1"), "feedback_noise": (">= 0",), "look_every": (">= 0",),
               "weight_spread": ("> 0",), "memory": (">= 0",), "teacher": ("> 0",), "average": (">= 0",),
-              "plateau_jitter": (">= 0",), "plateau_window": ("> 0",), "plateau_latest": ("> 0",)}  # fmt: skip
+              "plateau_jitter": (">= 0",), "plateau_window": ("> 0",), "plateau_latest": ("> 0",), "alignment_rate": (">= 0",)}  # fmt: skip
 
     def __init__(self, **given):
         super().__init__(**given)
@@ -148,6 +157,15 @@ class Guerguiev2017(TrainedNetwork):
                                 f"phase = {self.phase:g} ms.")  # fmt: skip
         #: whether hidden neurons are those that forget spikes or have plateaus at times of their own
         self.dated = self.plateau_jitter > 0 or self.memory > 0
+        if self.feedback == "kolen_pollack" and len(self.layers) > 1:
+            raise SpikesimError("Guerguiev2017: feedback='kolen_pollack' shares the updates of the weights from a "
+                                "hidden layer to the output; only with one hidden layer are there such.")  # fmt: skip
+        self.aligned = self._followers()
+
+    def _followers(self):
+        """How the feedback weights of each hidden layer are learned, if they are."""
+        layers = self.layers if self.feedback in ALIGNED else []
+        return [LearnedFeedback(self.feedback, self.alignment_rate, n, CLASSES) for n in layers]
 
     def _numbers(self, name, kind):
         try:
@@ -194,11 +212,12 @@ class Guerguiev2017(TrainedNetwork):
         k_d = self.output.model.g_d / (self.output.model.g_L + self.output.model.g_d)
         self.meter = CreditMeter(len(self.layers), self.phi_max * 1e-3, k_d)
         self.taught = [self._taught(label) for label in (*range(CLASSES), None)]
+        self.aligned = self._followers()
 
     def _feedback_weights(self, net, k):
         """(10 n,) initial weights from the output to the k-th hidden layer, which has n neurons."""
         n = self.layers[k]
-        if self.feedback != "random":
+        if self.feedback in ("symmetric", "noisy"):
             return self._transposed(k, 0)
         weights = self._dense_feedback(net, k).ravel()
         kept = Stream(net.seed, "CONNECT", 1_000_000 + k).uniform(CLASSES * n) < self.feedback_density
@@ -216,11 +235,28 @@ class Guerguiev2017(TrainedNetwork):
     def _transposed(self, k, lesson):
         """(10 n,) the weights from the k-th hidden layer to the output, transposed, as they are before a lesson; with
         noise, where that is asked for."""
-        weights = functools.reduce(np.matmul, map(self._matrix, self.forward[k + 1 :])).T.ravel()
+        weights = self._to_output(k).T.ravel()
         if self.feedback == "noisy":
             noise = Stream(self.net.seed, "NOISE", 1_000_000 + k).at(lesson * weights.size)
             weights = weights + self.feedback_noise * noise.normal(weights.size)
         return weights
+
+    def _to_output(self, k):
+        """(n, 10) the weights from the k-th hidden layer to the output: of several layers, their product."""
+        return functools.reduce(np.matmul, map(self._matrix, self.forward[k + 1 :]))
+
+    def _follow(self, k, lesson, before):
+        """Let the k-th feedback weights follow the forward weights after a lesson, before which these were `before`."""
+        if not self.aligned:
+            self.backward[k].weights = self._transposed(k, lesson)
+            return
+        aligned, above, W = self.aligned[k], self.forward[k + 1], self._to_output(k)
+        x, y = above.arrays["pre/mean"][0, : len(W)], self.output.get("V_f") / self.meter.k_d
+        change = W - before[k] if aligned.shared else None
+        B = aligned.learn(self._matrix(self.backward[k]).T, W.T, x, y, change)
+        self.backward[k].weights = B.T.ravel()
+        if aligned.shared:
+            above.weights = (aligned.left_of(before[k]) + change).ravel()
 
     def _taught(self, label):
         """The action by which the teacher drives the output towards `label`, or lets go of it."""
@@ -316,7 +352,7 @@ class Guerguiev2017(TrainedNetwork):
             return
         for k, given in enumerate(self.given_in_lessons(self.done, n), start=self.done):
             looks = self.look_every and self.hidden_layers and k % self.look_every == 0
-            before = [self._matrix(p) for p in self.forward[1:]] if looks else []
+            before = [self._matrix(p) for p in self.forward[1:]] if looks or self.aligned else []
             stopped = None
             try:
                 self.net.play(self.lesson(*given, number=k))
@@ -329,8 +365,8 @@ class Guerguiev2017(TrainedNetwork):
                 potentials, deltas = ([layer.get(name) for layer in layers] for name in ("V_f", "delta"))
                 self.meter.look(k, before, self._matrix(self.backward[-1]).T, potentials, deltas)
             if self.feedback != "random":
-                for layer, projection in enumerate(self.backward):
-                    projection.weights = self._transposed(layer, k + 1)
+                for layer in range(len(self.backward)):
+                    self._follow(layer, k + 1, before)
             if stopped is not None:
                 raise stopped
 
@@ -339,11 +375,14 @@ class Guerguiev2017(TrainedNetwork):
         return projection.weights.reshape(projection.source.n, projection.target.n)
 
     def progress_state(self):
-        return {**super().progress_state(), "series": self.meter.series}
+        aligned = [each.state() for each in self.aligned]
+        return {**super().progress_state(), "series": self.meter.series, "aligned": aligned}
 
     def continue_from(self, state):
         super().continue_from(state)
         self.meter.series = state["series"]
+        for each, kept in zip(self.aligned, state["aligned"], strict=True):
+            each.go_on(kept)
 
     def given_in_lessons(self, first, n):
         """(pixels, label, phase lengths in ms) of lessons first to first + n; each epoch has an order of its own."""
@@ -388,7 +427,8 @@ class Guerguiev2017(TrainedNetwork):
         return np.array(found).T
 
     def learned(self):
-        return [array for p in self.forward for array in (p.weights, p.target.get("bias"))]
+        forward = [array for p in self.forward for array in (p.weights, p.target.get("bias"))]
+        return forward + [p.weights for p in self.backward if self.aligned]
 
     def _images(self, split, most):
         from spikesim.data.mnist import load_mnist
