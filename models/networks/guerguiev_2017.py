@@ -132,7 +132,8 @@ class Guerguiev2017(TrainedNetwork):
               "test_every": (">= 0",), "phase": ("> 30",), "test_phase": ("> 30",), "dt": ("> 0",),
               "feedback_density": ("> 0", "<= 1"), "feedback_noise": (">= 0",), "look_every": (">= 0",),
               "weight_spread": ("> 0",), "memory": (">= 0",), "teacher": ("> 0",), "average": (">= 0",),
-              "plateau_jitter": (">= 0",), "plateau_window": ("> 0",), "plateau_latest": ("> 0",), "alignment_rate": (">= 0",)}  # fmt: skip
+              "plateau_jitter": (">= 0",), "plateau_window": ("> 0",), "plateau_latest": ("> 0",),
+              "alignment_rate": (">= 0",)}  # fmt: skip
 
     def __init__(self, **given):
         super().__init__(**given)
