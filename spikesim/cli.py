@@ -220,7 +220,7 @@ def plot(
 @click.option(
     "--out", metavar="DIR", help="Folder for the page and its figures; the runs are there, too, if no FOLDER."
 )
-@_options("json", "quiet")
+@common("json", "quiet")
 def report(network: str, folders: tuple[str, ...], out: str | None, as_json: bool, quiet: bool) -> None:
     """What saved runs of NETWORK show, in FOLDERs of `spikesim run --out`, beside what was published."""
     from spikesim.report import report_of, write_report
@@ -229,8 +229,8 @@ def report(network: str, folders: tuple[str, ...], out: str | None, as_json: boo
         raise SpikesimError("spikesim report needs a FOLDER that `spikesim run --seeds --out FOLDER` has kept runs in.")
     found = report_of(network, folders or [str(out)])
     written = write_report(found, Path(out)) if out else []
-    _print(as_json, {**found.as_dict(), "files": written}, found.to_text())
-    _wrote(written, quiet)
+    show(as_json, {**found.as_dict(), "files": written}, found.to_text())
+    tell_written(written, quiet)
 
 
 @main.command()
