@@ -1,9 +1,9 @@
 """The report on runs of guerguiev_2017: it tells what the files hold, and its verdicts can fail."""
 
+import dataclasses
 import json
 import re
 import shutil
-import types
 
 import h5py
 import numpy as np
@@ -22,6 +22,7 @@ from spikesim.models.networks.reports.guerguiev_2017_criteria import (
     error_verdicts,
     feedback_verdicts,
 )
+from spikesim.models.networks.reports.guerguiev_2017_runs import label
 from spikesim.receptive_fields import receptive_fields, smoothness, strongest
 from spikesim.report import Report, write_report
 from spikesim.saved_runs import ENDED, GOING_ON, NOT_BEGUN, SavedRun, read_runs
@@ -293,8 +294,24 @@ def test_all_figures_can_be_drawn(tmp_path):
     json.dumps(report.as_dict(), allow_nan=False)
 
 
-def test_feedback_by_rates_is_known_by_its_parameter():
-    from spikesim.models.networks.reports.guerguiev_2017_credit import by
+def test_angles_by_spikes_and_by_rates_have_verdicts_of_their_own():
+    lesson, names = np.arange(0.0, 60_000.0, 100.0), ("lesson", "mu", "mu_of_products", "off_identity")
+    by_spikes, by_rates = (
+        {**dict.fromkeys(names, lesson), "angle_1": least + (89.0 - least) * np.exp(-lesson / 20_000.0)}
+        for least in (62.0, 36.0)
+    )
+    given = dict(hidden="500", look_every=100)
 
-    assert by(types.SimpleNamespace(parameters={"feedback_by": "rates"})) == "rates"
-    assert by(saved(1, 4.0)) == "spikes"
+    def verdicts(spikes, rates):
+        found = verdicts_of([saved(1, 4.0, series=spikes, **given),
+                             saved(1, 4.0, series=rates, feedback_by="rates", **given)])  # fmt: skip
+        return found["G6 by spikes"], found["G6 by rates"]
+
+    assert verdicts(by_spikes, by_rates) == (True, True)
+    assert verdicts(by_rates, by_spikes) == (False, False)
+
+
+def test_labels_name_the_preset_and_what_else_differs():
+    run = saved(1, 4.0, preset="code16", hidden="500", train_images=300)
+    assert label(dataclasses.replace(run, preset="code16")) == "hidden 500; code16; 300 images"
+    assert label(saved(1, 4.0, hidden="500,0,100", preset="paper")) == "hidden 500,100"

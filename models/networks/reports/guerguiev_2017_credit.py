@@ -211,7 +211,8 @@ def _draw_correlations(runs: list[SavedRun], figure: Any) -> None:
             ax.plot([at + 0.12 / len(runs)] * len(chance), chance, "o", color="0.7", markersize=2.5)
             ax.plot([at - 0.12 / len(runs)] * len(classes), classes, "o", color=colour, markerfacecolor="none",
                     markersize=3.5, label=name if first and epoch == own[0] else "")  # fmt: skip
-            ax.plot([at - 0.26 / len(runs), at + 0.02], [np.nanmedian(classes)] * 2, color=colour, linewidth=1.8)
+            if np.isfinite(classes).any():  # of a class with hardly an image there is none
+                ax.plot([at - 0.26 / len(runs), at + 0.02], [np.nanmedian(classes)] * 2, color=colour, linewidth=1.8)
     if 1.0 in tested:
         ax.plot(tested.index(1.0), 0.61, "*", color="black", markersize=8, label="2s, published")
     ax.plot([], [], "o", color="0.7", markersize=2.5, label="shuffled")
