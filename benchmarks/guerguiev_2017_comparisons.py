@@ -119,6 +119,7 @@ def main() -> None:
         "precision": "single", "stated_for": "20 and 60 epochs of 60,000 images", "errors": errors,
         "verdicts": [verdict(errors, one["test_images"], criterion) for criterion in CRITERIA],
         "cases": {**FEEDBACK, **ATTENUATION},
+        "rates_hz": {run["name"]: run["result"]["rates_hz"] for run in result["runs"]},  # in training
         "weights_sha256": {run["name"]: run["result"]["weights_sha256"] for run in result["runs"]},
         "seconds_in_training": sum(run["result"]["seconds"] for run in result["runs"]),
         "seconds": time.perf_counter() - began, "provenance": provenance(),

@@ -43,6 +43,8 @@ def make_projection(
             raise SpikesimError(f"{label}: {type(pre.model).__name__} emits a current; only spikes change weights.")
         receptor = receptor or "current"
     check_receptor(label, post, receptor, plastic=long_term, graded=pre.model.graded)
+    if sends != "spikes" and pre.model.graded:
+        raise SpikesimError(f"{label}: {type(pre.model).__name__} sends its current, not {sends!r}.")
     if sends != "spikes" and sends not in pre.model.state:
         known = ("spikes", *pre.model.state)
         raise unknown(f"{label}: sends: {type(pre.model).__name__}", "state variable", str(sends), known)

@@ -83,6 +83,7 @@ def _neurons(network: Network) -> float:
     rings = sum(4.0 * (longest + 64) * p.n_padded * p.model.max_spikes for p in network.populations)
     rings += sum(float(number) * (longest + 64) * p.source.n_padded * p.source.model.max_spikes
                  for p in network.projections if p.short_term is not None)  # fmt: skip
+    rings += sum(float(number) * (longest + 64) * p.source.n_padded for p in network.projections if p.sends != "spikes")
     return rings + sum(sum(a.nbytes for a in p.arrays.values()) for p in network.populations)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import spikesim as ss
+from spikesim.models.neurons.current_sources import DCSource
 from spikesim.models.neurons.lif import LIF
 from spikesim.models.neurons.lif_delta import LIFDelta
 from spikesim.models.neurons.poisson import PoissonSource
@@ -78,3 +79,10 @@ def test_what_cannot_be_sent_is_told(given, named):
     a, b = net.add(LIFDelta(), 3), net.add(LIF(), 3)
     with pytest.raises(ss.SpikesimError, match=named):
         net.connect(a, b, ss.AllToAll(), **given)
+
+
+def test_a_source_of_currents_sends_nothing_else():
+    net = ss.Network(dt=DT, seed=3)
+    a, b = net.add(DCSource(), 3), net.add(LIF(), 3)
+    with pytest.raises(ss.SpikesimError, match="current"):
+        net.connect(a, b, ss.AllToAll(), sends=next(iter(DCSource.state)))

@@ -177,6 +177,11 @@ def test_feedback_begins_as_in_each_version_of_the_program(init, mean, sd):
     assert weights.std() == pytest.approx(sd, rel=0.03)
 
 
+def test_rates_of_learning_may_be_those_of_the_program():
+    assert Guerguiev2017(hidden="500,100").rates == (0.23, 0.23, 0.12)
+    assert Guerguiev2017(hidden="500,100", eta="reversed").rates == (0.12, 0.23, 0.23)
+
+
 def test_feedback_may_be_a_product_of_random_matrices():
     nets = []
     for init in ("direct", "product"):
