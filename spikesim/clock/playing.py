@@ -168,7 +168,7 @@ class Player:
                 )
                 stale = np.ones((len(actions), len(population.stale)), population.stale.dtype)
                 copies.append(self._copies(stale, population.stale))
-            rows.update((action, sum(own, ())) for action, *own in zip(actions, *copies, strict=True))
+            rows.update((action, tuple(itertools.chain(*own))) for action, *own in zip(actions, *copies, strict=True))
         return rows
 
     def _copies(self, held: Any, target: Any) -> list[Rows]:
