@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 WINDOW = 100.0  # ms over which rates are averaged
 MAX_RATE = 300.0  # Hz
-LOOKED_AT = 256  # plastic weights per step, on the whole, that are looked at: below a per cent of what a step takes
+LOOKED_AT = 64  # plastic weights per step, on the whole, that are looked at: below a per cent of what a step takes
 #: Said of a rule whose hooks return numbers for all that was tried.
 NO_HOOK = "None of its hooks was found to do so by itself; look at its parameters and at the neurons' potentials."
 

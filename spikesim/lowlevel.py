@@ -314,3 +314,21 @@ def put(typing, array, index, value):
         return ctx.get_dummy_value()
 
     return types.void(array, types.intp, value), codegen
+
+
+@intrinsic
+def put_eight(typing, array, index, table, row, added):
+    """array[index + k] = table[8 row + k] + added for k < 8, all at once; both int32. For an unrolled loop is not."""
+
+    def codegen(ctx, builder, signature, args):
+        vector = ir.VectorType(_I32, 8)
+        target, source = (ctx.make_array(signature.args[k])(ctx, builder, args[k]).data for k in (0, 2))
+        place = builder.gep(source, [builder.mul(args[3], ctx.get_constant(types.intp, 8))])
+        values = builder.load(builder.bitcast(place, vector.as_pointer()), align=4)
+        first = builder.insert_element(ir.Constant(vector, ir.Undefined), args[4], _I32(0))
+        spread = builder.shuffle_vector(first, ir.Constant(vector, ir.Undefined), ir.Constant(vector, [0] * 8))
+        place = builder.bitcast(builder.gep(target, [args[1]]), vector.as_pointer())
+        builder.store(builder.add(values, spread), place, align=4)
+        return ctx.get_dummy_value()
+
+    return types.void(array, types.intp, table, types.intp, types.int32), codegen

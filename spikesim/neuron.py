@@ -57,8 +57,9 @@ class Neuron(Parameters):
     random
         True: `spikes` and `current` get a uniform random number u in (0, 1) as well.
     may_spike
-        a hook (c, u) of random models, or None: False where `spikes` returns 0 whatever the state; the larger u, the
-        rather it is True. It saves most neurons the work of `spikes`, and sources that are silent everything.
+        a hook (c, u) of random models, or None: False where `spikes` returns 0 whatever the state. The larger u, the
+        rather it is True, and the more spikes there are; u may be 0 and 1, too, for the engine asks at both ends of
+        what it knows of u. It saves most neurons the work of `spikes`, and sources that are silent everything.
     max_spikes
         the most spikes one neuron can emit in a step (`spikes` returns how many).
     graded

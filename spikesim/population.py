@@ -130,9 +130,9 @@ class Population(View):
             self.constants = constants
             network.changed()
 
-    def checked_values(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Parameters and state variables by their own names, as arrays of length 1 or n. Raises SpikesimError for what
-        cannot be set, or is no number."""
+    def checked_values(self, values: dict[str, Any], times: int = 1) -> dict[str, Any]:
+        """Parameters and state variables by their own names, as arrays of length 1 or n, or of as many `times` that.
+        Raises SpikesimError for what cannot be set, or is no number."""
         self.model.check_set(values)
         found = {}
         for given, value in values.items():
@@ -141,10 +141,13 @@ class Population(View):
                 name, value = type(self.model).canonical(given, value)
             if name not in self.model.state and not _numeric(type(self.model), name):
                 raise SpikesimError(f"population {self.name!r}: a script sets numbers, and {name!r} is none.")
-            found[name] = self._expand(name, value)
+            found[name] = self._expand(name, value, self.n * times)
         parameters = {name: value for name, value in found.items() if name not in self.model.state}
         if parameters:
-            type(self.model).validate(SimpleNamespace(**{**self.values, **parameters}), self.network.dt)
+            others = self.values
+            if times > 1:
+                others = {name: v if np.size(v) == 1 else np.tile(v, times) for name, v in others.items()}
+            type(self.model).validate(SimpleNamespace(**{**others, **parameters}), self.network.dt)
         return found
 
     def constants_of(self, changes: list[dict[str, Any]]) -> Any:

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from spikesim.errors import SpikesimError
 from spikesim.plasticity import BOUNDS
-from spikesim.rng import key, philox4x32, stream_id, uniform
+from spikesim.rng import completed, key, philox4x32, stream_id, uniform
 from spikesim.signals import signal_specs
 
 if TYPE_CHECKING:
@@ -278,14 +278,26 @@ class Group:
         return [self.model.Constants(*(float(v[i]) for v in fields)) for i in range(self.population.n)]
 
     def _uniforms(self, now: int) -> list[float]:
-        stream = stream_id("NOISE" if self.model.graded else "SPIKE", self.population.index)
-        return [float(uniform(word)) for word in _words(self.population.n, now, stream, self.seed)]
+        n, index = self.population.n, self.population.index
+        if self.model.graded or self.model.may_spike is None:
+            stream = stream_id("NOISE" if self.model.graded else "SPIKE", index)
+            return [float(uniform(word)) for word in _words(n, now, stream, self.seed)]
+        halves = _half_words(n, now, stream_id("SPIKE", index), self.seed)
+        words = _words(n, now, stream_id("SPIKE_REST", index), self.seed)
+        return [float(completed(half, word)) for half, word in zip(halves, words, strict=True)]
 
 
 def _words(n: int, now: int, stream: int, seed: int) -> NDArray[Any]:
     """(n,) random 32-bit words of a step, one per neuron; four neurons draw from one block of Philox."""
     blocks = np.arange(-(-n // 4))
     return np.stack(philox4x32(blocks, now & 0xFFFFFFFF, now >> 32, stream, *key(seed)), axis=1).ravel()[:n]
+
+
+def _half_words(n: int, now: int, stream: int, seed: int) -> list[int]:
+    """(n,) half words of a step, signed; a block of Philox serves one neuron for eight steps."""
+    eighth, place = now >> 3, now & 7
+    words = philox4x32(np.arange(n), eighth & 0xFFFFFFFF, eighth >> 32, stream, *key(seed))[place >> 1]
+    return [_signed(int(word) >> 16 * (place & 1), 16) for word in words]
 
 
 def _signed(bits: int, n: int) -> int:

@@ -4,6 +4,7 @@ Philox4x32-10 (Salmon, Moraes, Dror & Shaw 2011, doi:10.1145/2063384.2063405) tu
 words, under a key of two, into four random words. The key is the seed; the counter says what they are for:
 
     counter = (block, step, step >> 32, stream)        one word per entity: id -> word id & 3 of block id >> 2
+                                                       or a half word per entity, see `spikesim.clock.chances`
 
 So a number does not depend on who asks for it, when, or on how many threads. Kernels call `fill_words`; what
 is drawn before the run comes from a `Stream`, which walks along the blocks of step 0 of its stream.
@@ -30,6 +31,7 @@ from spikesim.jit import cache_for, hook
 _WORD = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 _TWO = np.uint64(2)
+_ABOVE, _SIXTEENTH_BIT = np.int32(1 << 15), np.float32(2.0**-16)
 _DROPPED = np.uint64(12)  # of 64 random bits, 52 are kept
 _MULTIPLY_0, _MULTIPLY_1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _WEYL_0, _WEYL_1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
@@ -52,6 +54,7 @@ class Purpose(enum.IntEnum):
     DRIVE = 9  # Poisson input summed per neuron; two neurons share a word
     SAMPLE = 10  # which synapses are recorded
     DRIVE_REST = 11  # counts of that input that half a word does not decide
+    SPIKE_REST = 12  # spikes of a stochastic neuron that half a word does not decide
 
 
 def stream_id(purpose: Purpose | str, index: int) -> int:
@@ -113,15 +116,16 @@ def fill_words(out, first_id, n, step, stream, k0, k1):
 
 
 @hook
-def fill_words_of(out, blocks, step, stream, k0, k1):
-    """out[4 j + k] = the word of entity 4 blocks[j] + k at `step`, for k < 4; see `fill_words`."""
-    c1, c2 = np.uint64(step) & _WORD, np.uint64(step) >> _HALF
-    for j in range(len(blocks)):
-        words = philox4x32(np.uint64(blocks[j]), c1, c2, stream, k0, k1)
-        out[4 * j] = words[0]
-        out[4 * j + 1] = words[1]
-        out[4 * j + 2] = words[2]
-        out[4 * j + 3] = words[3]
+def least_of(half):
+    """Where the numbers in (0, 1) begin that have this half word, a signed number, for their first 16 bits. They end
+    where those of half + 1 begin."""
+    return np.float32(np.int32(half) + _ABOVE) * _SIXTEENTH_BIT
+
+
+@hook
+def completed(half, word):
+    """The number in (0, 1) that begins with a half word and goes on with a word."""
+    return (np.float64(np.int32(half) + _ABOVE) + uniform(word)) * 2.0**-16
 
 
 @hook

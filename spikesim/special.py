@@ -105,31 +105,49 @@ def sigmoid(v):
 COUNTED = 8  # the most events that `poisson_count` tells apart
 
 
-def _counter(k):
-    """A function that counts the k-th event and those after it, each if u is above what is `below` it. Not a loop, for
-    a loop around it would not be vectorised."""
+def _counter(k, kind):
+    """A function that counts the k-th event and those after it, each if u is above what is `below` it, in numbers of
+    this kind, np.float64 or np.float32. Not a loop, for a loop around it would not be vectorised."""
+    none, one = kind(0.0), kind(1.0)
     if k > COUNTED:
-        return register_jitable(lambda u, mean, probability, below: int32(0))
-    more, share = _counter(k + 1), 1.0 / k
+        return register_jitable(lambda u, mean, probability, below: none)
+    more, share = _counter(k + 1, kind), kind(1.0 / k)
 
     @register_jitable
     def count(u, mean, probability, below):
         later = probability * (mean * share)
-        return int32(u > below) + more(u, mean, later, below + later)
+        return (one if u > below else none) + more(u, mean, later, below + later)
 
     return count
 
 
-_count = _counter(1)
+_count, _count_single = _counter(1, np.float64), _counter(1, np.float32)
 
 
-@register_jitable
 def poisson_count(u, mean):
     """How many events a Poisson variable of `mean` counts, `COUNTED` at the most, from a uniform number u: its inverse
-    distribution. Loops that call it are vectorised."""
-    a, b = exp_ratio(mean)
-    none = float64(a / b)
-    return _count(u, mean, none, none)
+    distribution. Loops that call it are vectorised. Of two numbers in single precision all is in single precision."""
+    none = np.float64(np.divide(*exp_ratio(mean)))
+    return int(_count(u, mean, none, none))
+
+
+@overload(poisson_count)
+def _of_either_count(u, mean):
+    if u == mean == float32:
+
+        def count_single(u, mean):
+            a, b = exp_ratio(mean)
+            none = a / b
+            return int32(_count_single(u, mean, none, none))
+
+        return count_single
+
+    def count(u, mean):
+        a, b = exp_ratio(mean)
+        none = float64(a / b)
+        return int32(_count(u, mean, none, none))
+
+    return count
 
 
 @register_jitable

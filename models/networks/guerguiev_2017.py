@@ -180,6 +180,7 @@ class Guerguiev2017(TrainedNetwork):
     def build(self, net):
         """Add the layers and connect them; initial weights as published, from the network's seed."""
         self.net, neurons = net, dict(phi_max=self.phi_max, integrator=self.integrator)
+        self.phases = {}  # scripts of phases, by what `_phase` is told
         memory = self.memory or math.inf
         hidden = dict(neurons, g_a=self.g_a)
         if self.dated:
@@ -269,15 +270,25 @@ class Guerguiev2017(TrainedNetwork):
     def lesson(self, pixels, label, lengths, number=0):
         """The script that shows an image (784 pixels, 0-255) in both phases (ms); synapses learn at its end. Times of
         plateaus depend on the number of the lesson."""
+        return self.several([(pixels, label, lengths)], number)[0]
+
+    def several(self, lessons, number=0):
+        """The scripts of lessons, given as in `lesson`, of which the first has this number."""
+        pixels = np.array([pixels for pixels, _, _ in lessons])
+        shown = Script.each(self.input, rate=self.phi_max / 255.0 * pixels)
+        return [self._lesson(each, *lesson[1:], k)
+                for k, (lesson, each) in enumerate(zip(lessons, shown, strict=True), start=number)]  # fmt: skip
+
+    def _lesson(self, shown, label, lengths, number):
         script = Script(self.net)
         script.add(self.taught[-1])
-        script.set(self.input, rate=self.phi_max / 255.0 * pixels)
+        script.add(shown)
         settle = [length - self.average if self.average else SETTLE for length in lengths]
         self._wait(script, lengths[0], 2 * number)
-        self._phase(script, lengths[0], "forward_plateau", settle[0])
+        script.follow(self._phase(lengths[0], "forward_plateau", settle[0]))
         script.add(self.taught[label])
         self._wait(script, lengths[1], 2 * number + 1)
-        self._phase(script, lengths[1], "target_plateau", settle[1])
+        script.follow(self._phase(lengths[1], "target_plateau", settle[1]))
         return script
 
     def _wait(self, script, length, phase):
@@ -290,13 +301,16 @@ class Guerguiev2017(TrainedNetwork):
             script.set(layer, wait=np.rint(length / self.dt) - np.rint(self.plateau_window / self.dt)
                        - np.rint(early / self.dt))  # fmt: skip
 
-    @staticmethod
-    def _phase(script, length, plateau, settle=SETTLE):
+    def _phase(self, length, plateau, settle=SETTLE):
         """Let the network settle, average, end in the plateau."""
-        script.run(settle)
-        script.trigger("settled")
-        script.run(length - settle)
-        script.trigger(plateau)
+        kind = length, plateau, settle
+        if kind not in self.phases:
+            script = self.phases[kind] = Script(self.net)
+            script.run(settle)
+            script.trigger("settled")
+            script.run(length - settle)
+            script.trigger(plateau)
+        return self.phases[kind]
 
     def answer(self, pixels):
         """The class that the network sees in an image: the output unit of the highest mean voltage, from silence."""
@@ -304,7 +318,7 @@ class Guerguiev2017(TrainedNetwork):
         script.reset()
         script.add(self.taught[-1])
         script.set(self.input, rate=self.phi_max / 255.0 * pixels)
-        self._phase(script, self.test_phase, "forward_plateau")
+        script.follow(self._phase(self.test_phase, "forward_plateau"))
         self.net.play(script)
         return int(np.argmax(self.output.get("V_f")))
 
@@ -348,8 +362,7 @@ class Guerguiev2017(TrainedNetwork):
 
     def learn(self, n):
         if self.feedback == "random" and not self.look_every:
-            lessons = enumerate(self.given_in_lessons(self.done, n), start=self.done)
-            self.net.play([self.lesson(*given, number=k) for k, given in lessons])
+            self.net.play(self.several(list(self.given_in_lessons(self.done, n)), self.done))
             return
         for k, given in enumerate(self.given_in_lessons(self.done, n), start=self.done):
             looks = self.look_every and self.hidden_layers and k % self.look_every == 0
@@ -435,7 +448,7 @@ class Guerguiev2017(TrainedNetwork):
         from spikesim.data.mnist import load_mnist
 
         images, labels = load_mnist(split, self.mnist_folder or None)
-        return images[:most].reshape(-1, PIXELS).astype(np.float64), labels[:most]
+        return images[:most].reshape(-1, PIXELS), labels[:most]
 
     def save(self, path, found):
         """Weights, biases and the error curve as HDF5. Raises OSError where the file cannot be written."""

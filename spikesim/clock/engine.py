@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import psutil
 
-from spikesim.clock import delivery, drives, neurons, sent, short_term
+from spikesim.clock import chances, delivery, drives, neurons, sent, short_term
 from spikesim.clock.constraints import ConstraintRuntime
 from spikesim.clock.contexts import Context
 from spikesim.clock.drive import INTERRUPT, SYNC_LENGTH, drive, once
@@ -335,24 +335,29 @@ class ClockEngine:
         if model.random and model.may_spike is not None and model.advance is None and not model.state:
             return [self._source_operation(population, thread)]
         inputs = self.inputs.fields(thread, population) if model.receptors else self.inputs.none()
-        context = Context(
-            neurons.UpdateContext, lo=lo, hi=hi, stride=self.inputs.strides[thread], used=self._used(population),
-            listed=np.zeros(neurons.BLOCK + 1, np.int32), counted=np.zeros(neurons.BLOCK, np.int32),
-            refractory=population.arrays["refractory"], emitted=population.emitted, **inputs,
-            **self._state(population), **self._random(population), **self.own_spikes(population, thread),
+        fields = dict(
+            lo=lo, hi=hi, stride=self.inputs.strides[thread], used=self._used(population), **inputs,
+            refractory=population.arrays["refractory"], emitted=population.emitted,
+            **self._state(population), **self.own_spikes(population, thread),
         )  # fmt: skip
+        if model.random and model.may_spike is not None:
+            context = Context(neurons.ChanceContext, **fields, **self._chances(population, thread))
+        else:
+            context = Context(neurons.UpdateContext, **fields, listed=np.zeros(neurons.BLOCK, np.int32),
+                              **self._random(population))  # fmt: skip
         return [(neurons.update_op(kind, dtype, uniform).address, context)]
+
+    def _chances(self, population: Population, thread: int) -> dict[str, Any]:
+        lo, hi = self.ranges[population.index][thread]
+        population.stale[thread] = 1
+        return chances.fields("SPIKE", population.index, self.network.seed, hi - lo, population.stale)
 
     def _source_operation(self, population: Population, thread: int) -> tuple[int, Context]:
         lo, hi = self.ranges[population.index][thread]
-        constants = {name: value for name, value in self._state(population).items() if name != "state"}
-        live = np.zeros(population.n_padded // 4 + 1, np.int32)
-        population.stale[thread] = 1
         context = Context(
-            neurons.SourceContext, lo=lo, hi=hi, stale=population.stale, live=live, n_live=np.zeros(1, np.int64),
-            listed=np.zeros(population.n_padded + 1, np.int32), chosen=np.zeros(population.n_padded, np.int32),
-            emitted=population.emitted, **constants,
-            **self._random(population), **self.own_spikes(population, thread),
+            neurons.SourceContext, lo=lo, hi=hi, constants=population.constants, emitted=population.emitted,
+            n_constants=population.constants.shape[1], **self._chances(population, thread),
+            **self.own_spikes(population, thread),
         )  # fmt: skip
         uniform = population.constants.shape[1] == 1
         return neurons.source_op(self._kind(population), self.network.dtype, uniform).address, context

@@ -9,22 +9,24 @@ from typing import Any
 import numpy as np
 from numba import cfunc, from_dtype, int32, int64, uint32
 
+from spikesim.clock import chances
+from spikesim.clock.chances import candidates, take_notice
 from spikesim.jit import cache_for, hook
 from spikesim.lowlevel import OPERATION, at, context, load, load_looked_up, looked_up, put, store
-from spikesim.rng import fill_words, fill_words_of, uniform
+from spikesim.rng import completed, fill_words, least_of, uniform, word_of
 
 BLOCK, GROUP = 1024, 64  # neurons advanced together, and looked at together for spikes
 
 #: One thread's share of a population: neurons lo to hi of n (padded). Rings have `ring` rows, one a step.
-UpdateContext = namedtuple(
-    "UpdateContext",
-    "lo hi n state constants n_constants inputs input_rows row_bytes stride used refractory words stream key0 key1 "
-    "listed counted ring spike_ids row_size start counts n_threads thread emitted",
+_UPDATE = (
+    "lo hi n state constants n_constants inputs input_rows row_bytes stride used refractory "
+    "ring spike_ids row_size start counts n_threads thread emitted "
 )
+UpdateContext = namedtuple("UpdateContext", _UPDATE + "words listed stream key0 key1")
+ChanceContext = namedtuple("ChanceContext", _UPDATE + chances.FIELDS)  # of random models with `may_spike`
 SourceContext = namedtuple(
     "SourceContext",
-    "lo hi n constants n_constants stale live n_live words stream key0 key1 listed chosen "
-    "ring spike_ids row_size start counts n_threads thread emitted",
+    "lo hi constants n_constants ring spike_ids row_size start counts n_threads thread emitted " + chances.FIELDS,
 )
 ReplayContext = namedtuple(
     "ReplayContext",
@@ -50,8 +52,10 @@ def update_op(model: Any, dtype: Any, uniform_constants: bool) -> Any:
     advances, spiking, resets = advance is not None, spikes is not None, reset is not None
     refracts, random, choosing = model.refracts(), model.random, model.random and may_spike is not None
     n_state, n_input, n_constant = len(model.state), len(model.receptors), len(Constants._fields)
+    max_spikes = model.max_spikes
     place = 0 if uniform_constants else 1
     kind = real(dtype)
+    record = ChanceContext if choosing else UpdateContext
     for function in (advance, spikes, reset, may_spike):
         if function is not None:
             hook(function)
@@ -59,21 +63,21 @@ def update_op(model: Any, dtype: Any, uniform_constants: bool) -> Any:
 
         @cfunc(OPERATION, cache=cache, error_model="numpy")
         def update(address, step):
-            g = context(UpdateContext, address)
+            g = context(record, address)
             n = g.n
             state = at(g.state, kind, n_state * n)
             constants = at(g.constants, kind, n_constant * g.n_constants)
             inputs = at(g.inputs + (step % g.input_rows) * g.row_bytes, kind, n_input * g.stride + n)
             lo, count = g.lo, g.hi - g.lo
             refractory = at(g.refractory, int32, n)[lo : g.hi]
-            words, listed = at(g.words, uint32, n)[lo:n], at(g.listed, int32, BLOCK + 1)
-            counted = at(g.counted, int32, BLOCK)
             c = load(Constants, constants, lo * place, g.n_constants)
-            if random and spiking:
-                fill_words(words, lo, count + -count % 4, step, g.stream, g.key0, g.key1)  # whole groups of four
             place_in_ring = step % g.ring
             ids = at(g.spike_ids, int32, g.ring * g.row_size)
             emitted = first = place_in_ring * g.row_size + g.start
+            if not choosing:
+                words, listed = at(g.words, uint32, n)[lo:n], at(g.listed, int32, BLOCK)
+                if random and spiking:
+                    fill_words(words, lo, count + -count % 4, step, g.stream, g.key0, g.key1)  # whole groups of four
             for begin in range(0, count, BLOCK):  # blocks that stay in the nearest cache from one loop to the next
                 size = min(BLOCK, count - begin)
                 if advances:
@@ -94,49 +98,26 @@ def update_op(model: Any, dtype: Any, uniform_constants: bool) -> Any:
                         row = inputs[r * g.stride + lo + begin : r * g.stride + lo + begin + size]
                         for i in range(size):
                             row[i] = 0.0
-                if not spiking:
+                if not spiking or choosing:
                     continue
                 found = 0  # neurons to look at
-                if choosing:
-                    for i in range(size):  # vectorised, as what follows is not
-                        if place:
-                            c = load_looked_up(Constants, constants, lo + begin + i, g.n_constants)
-                        put(counted, i, int32(may_spike(c, uniform(looked_up(words, begin + i)))))
-                    for i in range(size):
-                        listed[found] = begin + i
-                        found += counted[i]
-                else:
-                    for start in range(begin, begin + size, GROUP):
-                        end, hits = min(start + GROUP, begin + size), random
-                        if not random:  # one look tells that nobody in most groups has reached the threshold
-                            for i in range(end - start):
-                                if place:
-                                    c = load(Constants, constants, lo + start + i, g.n_constants)
-                                hits |= spikes(load(State, state, lo + start + i, n), c, 0.5) > 0
-                        if hits:
-                            for i in range(start, end):
-                                listed[found + i - start] = i
-                            found += end - start
-                if choosing:  # in a loop of its own, for several at once
-                    for q in range(found):
-                        i = looked_up(listed, q)
-                        if place:
-                            c = load_looked_up(Constants, constants, lo + i, g.n_constants)
-                        s = load_looked_up(State, state, lo + i, n)
-                        put(counted, q, int32(spikes(s, c, uniform(looked_up(words, i)))))
+                for start in range(begin, begin + size, GROUP):
+                    end, hits = min(start + GROUP, begin + size), random
+                    if not random:  # one look tells that nobody in most groups has reached the threshold
+                        for i in range(end - start):
+                            if place:
+                                c = load(Constants, constants, lo + start + i, g.n_constants)
+                            hits |= spikes(load(State, state, lo + start + i, n), c, 0.5) > 0
+                    if hits:
+                        for i in range(start, end):
+                            listed[found + i - start] = i
+                        found += end - start
                 for q in range(found):
                     i = listed[q]
                     if place:
                         c = load(Constants, constants, lo + i, g.n_constants)
                     s = load(State, state, lo + i, n)
-                    fired = int64(counted[q]) if choosing else int64(spikes(s, c, uniform(words[i]) if random else 0.5))
-                    if not refracts and not resets:  # without a branch, for which way it goes is not to be guessed
-                        ids[emitted] = lo + i
-                        emitted += min(fired, 1)
-                        for _ in range(1, fired):
-                            ids[emitted] = lo + i
-                            emitted += 1
-                        continue
+                    fired = int64(spikes(s, c, uniform(words[i]) if random else 0.5))
                     if fired > 0 and (not refracts or refractory[i] == 0):
                         for _ in range(fired):
                             ids[emitted] = lo + i
@@ -145,6 +126,39 @@ def update_op(model: Any, dtype: Any, uniform_constants: bool) -> Any:
                             store(state, lo + i, n, reset(s, c))
                         if refracts:
                             refractory[i] = int32(c.t_ref_steps) + int32(1)  # the step of the spike counts, too
+            if choosing:
+                take_notice(g, may_spike, Constants, constants, place, kind)
+                halves, found = candidates(g, step)
+                live, listed, counted = at(g.live, int32, n), at(g.listed, int32, n), at(g.counted, int32, n)
+                for q in range(found + -found % 8):  # vectorised, as what follows is not; what is listed goes on
+                    i, half = looked_up(live, looked_up(listed, q)), int32(looked_up(halves, looked_up(listed, q)))
+                    if place:
+                        c = load_looked_up(Constants, constants, i, g.n_constants)
+                    s = load_looked_up(State, state, i, n)
+                    least, most = spikes(s, c, kind(least_of(half))), spikes(s, c, kind(least_of(half + int32(1))))
+                    put(counted, q, int32(least) if int32(least) == int32(most) else int32(-1))
+                for q in range(found):
+                    i, fired = int64(looked_up(live, looked_up(listed, q))), int64(looked_up(counted, q))
+                    if fired < 0:
+                        if place:
+                            c = load(Constants, constants, i, g.n_constants)
+                        word = word_of(i, step, g.rest_stream, g.key0, g.key1)
+                        fired = int64(spikes(load(State, state, i, n), c, completed(halves[listed[q]], word)))
+                    if refracts and refractory[i - lo] != 0:
+                        continue
+                    # Without a branch, for which way it goes is not to be guessed.
+                    for k in range(min(max_spikes, 2)):
+                        put(ids, emitted + k, int32(i))
+                    for k in range(2, fired):
+                        put(ids, emitted + k, int32(i))
+                    emitted += fired
+                    if (resets or refracts) and fired > 0:
+                        if place:
+                            c = load(Constants, constants, i, g.n_constants)
+                        if resets:
+                            store(state, i, n, reset(load(State, state, i, n), c))
+                        if refracts:
+                            refractory[i - lo] = int32(c.t_ref_steps) + int32(1)
             if spiking:
                 at(g.counts, int32, g.ring * g.n_threads)[place_in_ring * g.n_threads + g.thread] = emitted - first
                 at(g.emitted, int64, 8 * g.n_threads)[8 * g.thread] += emitted - first
@@ -154,11 +168,7 @@ def update_op(model: Any, dtype: Any, uniform_constants: bool) -> Any:
 
 @functools.cache
 def source_op(model: Any, dtype: Any, uniform_constants: bool) -> Any:
-    """List the spikes of random sources that keep no state, drawing numbers only for those that are not silent.
-
-    `live` (int32) names the groups of four, whose random words are made together, in which someone may spike; it is
-    made anew when `stale` says that the constants have changed.
-    """
+    """List the spikes of random sources that keep no state, drawing numbers only for those that are not silent."""
     spikes, may_spike, State, Constants = hook(model.spikes), hook(model.may_spike), model.State, model.Constants
     n_constant, place, kind = len(Constants._fields), 0 if uniform_constants else 1, real(dtype)
     with cache_for(model) as cache:
@@ -166,38 +176,21 @@ def source_op(model: Any, dtype: Any, uniform_constants: bool) -> Any:
         @cfunc(OPERATION, cache=cache, error_model="numpy")
         def emit(address, step):
             g = context(SourceContext, address)
-            constants, lo = at(g.constants, kind, n_constant * g.n_constants), g.lo
-            live, n_live = at(g.live, int32, g.n // 4 + 1), at(g.n_live, int64, 1)
-            words, listed, chosen = at(g.words, uint32, g.n), at(g.listed, int32, g.n + 1), at(g.chosen, int32, g.n)
-            stale = at(g.stale, int64, g.n_threads)
-            if stale[g.thread] != 0:
-                stale[g.thread], n_live[0] = 0, 0
-                for block in range(lo // 4, (g.hi + 3) // 4):
-                    for i in range(4 * block, min(4 * block + 4, g.hi)):
-                        c = load(Constants, constants, i * place, g.n_constants)
-                        if may_spike(c, 1.0):
-                            live[n_live[0]] = block
-                            n_live[0] += 1
-                            break
-            blocks = live[: n_live[0]]
-            fill_words_of(words, blocks, step, g.stream, g.key0, g.key1)
-            row = step % g.ring
-            ids, found = at(g.spike_ids, int32, g.ring * g.row_size), 0
-            for q in range(len(blocks)):
-                for k in range(4):
-                    c = load_looked_up(Constants, constants, (4 * looked_up(blocks, q) + k) * place, g.n_constants)
-                    put(chosen, 4 * q + k, int32(may_spike(c, uniform(looked_up(words, 4 * q + k)))))
-            for j in range(4 * len(blocks)):
-                listed[found] = j
-                found += chosen[j]
+            constants = at(g.constants, kind, n_constant * g.n_constants)
+            take_notice(g, may_spike, Constants, constants, place, kind)
+            halves, found = candidates(g, step)
+            live, listed = at(g.live, int32, g.width), at(g.listed, int32, g.width)
+            row, ids = step % g.ring, at(g.spike_ids, int32, g.ring * g.row_size)
             emitted = first = row * g.row_size + g.start
             for q in range(found):
-                i = 4 * blocks[listed[q] >> 2] + (listed[q] & 3)
-                if i >= g.hi:
-                    continue
+                i, half = int64(looked_up(live, looked_up(listed, q))), int32(looked_up(halves, looked_up(listed, q)))
                 c = load(Constants, constants, i * place, g.n_constants)
-                for _ in range(int64(spikes(State(), c, uniform(words[listed[q]])))):
-                    ids[emitted] = i
+                least, most = spikes(State(), c, kind(least_of(half))), spikes(State(), c, kind(least_of(half + 1)))
+                if least != most:
+                    word = word_of(i, step, g.rest_stream, g.key0, g.key1)
+                    least = spikes(State(), c, completed(half, word))
+                for _ in range(least):
+                    put(ids, emitted, int32(i))
                     emitted += 1
             at(g.counts, int32, g.ring * g.n_threads)[row * g.n_threads + g.thread] = emitted - first
             at(g.emitted, int64, 8 * g.n_threads)[8 * g.thread] += emitted - first

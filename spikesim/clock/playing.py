@@ -8,6 +8,7 @@ scripts at once.
 from __future__ import annotations
 
 import functools
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,8 +26,9 @@ from spikesim.script import Reset, Run, Script, Set, Trigger
 if TYPE_CHECKING:
     from spikesim.clock.engine import ClockEngine
     from spikesim.network import Network
+    from spikesim.population import Population
 
-Rows = list[tuple[int, int, int]]
+Rows = tuple[int, ...]  # row after row, three numbers each
 
 
 @functools.cache
@@ -89,12 +91,12 @@ class Player:
         self.kept: list[Any] = []  # what the program points to
         sets = self._sets()
         events: dict[str, Rows] = {}
-        resetting: Rows = []
-        rows: Rows = []
+        resetting: Rows = ()
+        rows: list[int] = []
         for script in scripts:
             for action in script.actions:
                 if isinstance(action, Run):
-                    rows.append((action.steps, 0, 0))
+                    rows += (action.steps, 0, 0)
                 elif isinstance(action, Trigger):
                     if action.event not in events:
                         events[action.event] = self._rows(engine.event_operations(action.event))
@@ -104,8 +106,8 @@ class Player:
                     rows += resetting
                 else:
                     rows += sets[action]
-            rows.append((0, 0, 0))
-        self.program = np.array(rows, dtype=np.int64).reshape(-1, 3)
+            rows += (0, 0, 0)
+        self.program = np.fromiter(rows, np.int64, len(rows)).reshape(-1, 3)
         self.ends = np.flatnonzero((self.program[:, :2] == 0).all(axis=1))
         self.row = self.done = 0
 
@@ -133,14 +135,18 @@ class Player:
 
     def settle(self) -> None:
         """Let populations know the parameters that were set last."""
+        latest: dict[tuple[Population, str], Any] = {}
         for script in self.scripts[: self.finished]:
             for action in script.actions:
                 if isinstance(action, Set):
-                    action.population.values.update(_parameters(action))
+                    latest.update(((action.population, name), value) for name, value in action.values.items())
+        for (population, name), value in latest.items():
+            if name not in population.model.state:
+                population.values[name] = value
 
     def _rows(self, operations: list[tuple[int, Context]]) -> Rows:
         self.kept += operations
-        return [(0, address, context.address) for address, context in operations]
+        return tuple(itertools.chain(*((0, address, context.address) for address, context in operations)))
 
     def _sets(self) -> dict[Set, Rows]:
         """For each action that sets something, the rows that do it: copies of what is made here for all of a kind."""
@@ -162,10 +168,10 @@ class Player:
                 )
                 stale = np.ones((len(actions), len(population.stale)), population.stale.dtype)
                 copies.append(self._copies(stale, population.stale))
-            rows.update(zip(actions, map(list, zip(*copies, strict=True)), strict=True))
+            rows.update((action, tuple(itertools.chain(*own))) for action, *own in zip(actions, *copies, strict=True))
         return rows
 
-    def _copies(self, held: Any, target: Any) -> Rows:
+    def _copies(self, held: Any, target: Any) -> list[Rows]:
         """For each of `held` a row of the program that copies it to the array `target`."""
         contexts = np.zeros((len(held), LENGTH), np.int64)
         contexts[:, 0] = held.ctypes.data + np.arange(len(held)) * held.strides[0]

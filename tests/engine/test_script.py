@@ -222,3 +222,40 @@ def test_what_cannot_be_done_is_told_while_it_is_written_down():
     with pytest.raises(SpikesimError, match="scripts for this network"):
         other.play(script)
     assert script.actions == []
+
+
+def test_actions_made_all_at_once_are_those_made_one_by_one():
+    a, b = network(), network()
+    rates, drawn = np.linspace(0.0, 300.0, 72).reshape(3, 24), []
+    for net in (a, b):
+        source, phase = by_name(net, "source"), ss.Script(net)
+        phase.run(20.0)
+        phase.trigger("settled")
+        for shown, rate in zip(ss.Script.each(source, rate=rates), rates, strict=True):
+            script = ss.Script(net)
+            script.set(source, rate=rate) if net is a else script.add(shown)
+            script.follow(phase)
+            drawn.append(script)
+    a.play(drawn[:3])
+    b.play(drawn[3:])
+    same(a, b)
+    assert by_name(b, "source").get("rate").tolist() == rates[-1].tolist()
+    assert ss.Script.each(source, rate=rates[:0]) == []
+
+
+def test_actions_made_all_at_once_are_checked():
+    net = network()
+    source = by_name(net, "source")
+    for wrong in (
+        np.ones(24),
+        np.ones((2, 23)),
+        np.full((2, 24), np.nan),
+        np.full((2, 24), -1.0),
+        np.full((2, 24), 1e7),
+    ):
+        with pytest.raises(ss.SpikesimError, match="each|rate"):
+            ss.Script.each(source, rate=wrong)
+    with pytest.raises(ss.SpikesimError, match="nothing"):
+        ss.Script.each(source)
+    with pytest.raises(ss.SpikesimError, match="same network"):
+        ss.Script(net).follow(ss.Script(network()))

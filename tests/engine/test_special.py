@@ -2,8 +2,9 @@
 
 import numpy as np
 from numba import njit
+from scipy import stats
 
-from spikesim.special import exp_ratio, fma
+from spikesim.special import exp_ratio, fma, poisson_count
 
 
 def test_exp_ratio():
@@ -41,3 +42,18 @@ def test_fma_rounds_once():
     assert fma(1.0 + 2.0**-30, 1.0 - 2.0**-30, -1.0) == -(2.0**-60)
     assert fma(1e308, 10.0, 0.0) == np.inf
     assert np.isnan(fma(np.inf, 0.0, 1.0))
+
+
+def test_poisson_count():
+    """The inverse of the Poisson distribution function, up to 8, in either precision and compiled or not."""
+    rng = np.random.default_rng(3)
+    us, means = rng.uniform(size=4000), rng.choice([0.0, 1e-3, 0.2, 1.5, 6.0], 4000)
+    expected = np.minimum(stats.poisson.ppf(us, means), 8)
+    compiled = njit(lambda u, mean: poisson_count(u, mean))
+    assert [poisson_count(*given) for given in zip(us, means, strict=True)] == expected.tolist()
+    assert [compiled(*given) for given in zip(us, means, strict=True)] == expected.tolist()
+    near = stats.poisson.ppf(us + 1e-6, means) != stats.poisson.ppf(us - 1e-6, means)
+    single = [compiled(u, mean) for u, mean in zip(np.float32(us), np.float32(means), strict=True)]
+    assert near.sum() < 20
+    np.testing.assert_array_equal(np.array(single)[~near], expected[~near])
+    assert [compiled(u, 0.2) for u in (0.0, 1.0)] == [0, 8]
