@@ -67,9 +67,10 @@ def verdict(errors: dict[str, list[float]], tests: int, criterion: tuple[Any, ..
     counted = sum(e.mean() * (100.0 - e.mean()) / (tests * len(e)) for e in (mine, theirs))
     spread = sum(e.var(ddof=1) / len(e) for e in (mine, theirs)) if len(mine) > 1 else 0.0
     passes = {"<=": difference <= size, ">": difference > size, "within": abs(difference) < size}[sign]
-    wanted = f"differs by less than {size:g} points from" if sign == "within" else f"is {sign} {size:+g} points beyond"
+    wanted = f"error of {case!r} - error of {other!r}"
+    wanted = f"|{wanted}| < {size:g} points" if sign == "within" else f"{wanted} {sign} {size:g} points"
     return {
-        "criterion": f"{name}: the error of {case!r} {wanted} that of {other!r}",
+        "criterion": f"{name}: {wanted}",
         "difference": difference, "standard_error": float(np.sqrt(max(counted, spread))), "pass": bool(passes),
     }  # fmt: skip
 

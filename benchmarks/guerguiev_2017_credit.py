@@ -1,9 +1,9 @@
 """How the segregated-dendrite network assigns credit: figures 5 and 7A of Guerguiev, Lillicrap & Richards 2017.
 
     python benchmarks/guerguiev_2017_credit.py [--epochs 2] [--seed 1] [--look-every 20] [--hidden 500]
-                                               [--feedback-by spikes]
+                                               [--feedback-by spikes] [--preset paper]
 
-writes docs/results/guerguiev_2017_credit.json and .png, or guerguiev_2017_credit_rates for feedback by rates: the angle
+writes docs/results/guerguiev_2017_credit.json and .png, or guerguiev_2017_credit_PRESET_rates, say: the angle
 between the network's updates and backpropagation's, the largest eigenvalue that Theorem 1 wants below 1, and the
 correlation of the losses of hidden and output layer over test images of a class. Takes about two minutes an epoch.
 """
@@ -116,10 +116,11 @@ def main() -> None:
     parser.add_argument("--hidden", default="500")
     parser.add_argument("--images", type=int, default=60000, help="an epoch's; fewer to try it out")
     parser.add_argument("--feedback-by", choices=list(LOWEST), default="spikes")
+    parser.add_argument("--preset", choices=list(Guerguiev2017.presets), default="paper")
     given = parser.parse_args()
     began = time.perf_counter()
     model = Guerguiev2017(hidden=given.hidden, epochs=given.epochs, look_every=given.look_every,
-                          train_images=given.images, feedback_by=given.feedback_by)  # fmt: skip
+                          train_images=given.images, feedback_by=given.feedback_by, preset=given.preset)  # fmt: skip
     model.prepare(RunOptions(seed=given.seed, precision="single"))
     losses = {}
     while model.done < model.lessons():
@@ -132,14 +133,15 @@ def main() -> None:
             shown = " ".join(f"{r:.2f}" for r in losses[epoch]["classes"])
             print(f"epoch {epoch}: correlations {shown}; mu {model.meter.series['mu'][-1]:.3g}")
     found = {
-        "network": "guerguiev_2017", "parameters": model.values(), "seed": given.seed, "precision": "single",
-        "images_per_epoch": given.images,
+        "network": "guerguiev_2017", "preset": given.preset, "parameters": model.values(), "seed": given.seed,
+        "precision": "single", "images_per_epoch": given.images,
         "verdicts": verdicts(model.meter.series, losses, given.images, given.look_every,
                              given.feedback_by),
         "losses": losses, "series": model.meter.series, "seconds": time.perf_counter() - began,
         "provenance": provenance(),
     }  # fmt: skip
-    path = RESULTS / f"guerguiev_2017_credit{'' if given.feedback_by == 'spikes' else '_rates'}.json"
+    words = [given.preset] * (given.preset != "paper") + [given.feedback_by] * (given.feedback_by != "spikes")
+    path = RESULTS / f"{'_'.join(['guerguiev_2017_credit', *words])}.json"
     path.write_text(json.dumps(found) + "\n", encoding="utf-8")
     draw(found, path.with_suffix(".png"))
     print(json.dumps(found["verdicts"], indent=2))
