@@ -112,11 +112,17 @@ def draw(runs: dict[str, list[dict[str, Any]]], title: str) -> None:
             values = np.array([[p[key] for p in curve] for curve in curves])
             ax.plot(images, values.T, color=colour, linewidth=0.6, alpha=0.5)
             ax.plot(images, values.mean(axis=0), "o-", color=colour, markersize=3, label=name)
-        ax.set(xlabel="training images", ylabel=label)
+        ax.set(xlabel="training images", ylabel=label, xlim=(0, None))
         ax.spines[["top", "right"]].set_visible(False)
+    axes[0].set_yscale("log")
+    ticks = [3, 4, 5, 6, 7, 8, 10, 12, 14, 17, 20, 25]
+    axes[0].set_yticks(ticks, map(str, ticks))
+    axes[0].minorticks_off()
+    errors = [p["test_error"] for each in runs.values() for run in each for p in run["curve"] if p["test_error"]]
+    axes[0].set_ylim(0.93 * min(errors), 2.2 * min(errors))  # what learns next to nothing is beyond the top
     for ax in axes[1:]:
         ax.axhline(90.0, color="#999999", linewidth=0.8)
-        ax.set_ylim(bottom=0.0)
+        ax.set_ylim(-3.0, 100.0)
     axes[0].set_title(title, fontsize="medium")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(runs), frameon=False,
                   fontsize="small")  # fmt: skip
