@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -162,7 +161,7 @@ def check_rule(projection: Projection) -> None:
             f"{label}: conductances must not become negative; give {type(rule).__name__} w_min >= 0, "
             "and receptor='inhibitory' for inhibition."
         )
-    if any(spec.memory < math.inf and not spec.mean_over for spec in specs):
+    if any(spec.memory is not None and not spec.mean_over for spec in specs):
         raise SpikesimError(f"{label}: only averaged traces can have a memory.")
     _check_local_traces(rule, label)
     shortest = projection.delay.shortest

@@ -119,7 +119,7 @@ class TraceSpec:
     reset_by_other: bool  # set to 0 by the other side's spikes, hence one value per synapse
     mean_over: tuple[str, str] | None
     jump: Callable[[Any, Any], float] | None = None  # (traces of that side, p) -> what a spike adds, in place of 1
-    memory: float = math.inf  # ms that a spike is remembered at all
+    memory: float | None = None  # ms that a spike is remembered at all; None: for ever
 
 
 def _hard(w: float, w_new: float, w_min: float, w_max: float) -> float:
@@ -296,8 +296,12 @@ class Rule(Parameters):
             reset and not trace.nearest,
             trace.mean_over,
             getattr(self, f"jump_{name}", None),
-            math.inf if trace.memory is None else getattr(self, trace.memory),
+            self._memory_of(trace),
         )
+
+    def _memory_of(self, trace: Trace) -> float | None:
+        memory = math.inf if trace.memory is None else getattr(self, trace.memory)
+        return memory if math.isfinite(memory) else None
 
     def local_sides(self) -> tuple[bool, bool]:
         """Whether pre- and postsynaptic traces are the synapse's own: where the other side resets them, and where the

@@ -154,7 +154,7 @@ class MeanBlock:
             arrays.setdefault(f"{side}/{name}", np.zeros(shape, dtype=kind))
         self.mean = arrays[f"{side}/mean"]
         self.nearest = any(spec.keep != 1.0 for spec in specs)
-        memory = np.array([round(s.memory / network.dt) if s.memory < np.inf else 0 for s in specs for _ in s.taus])
+        memory = np.array([0 if s.memory is None else round(s.memory / network.dt) for s in specs for _ in s.taus])
         self.lag = int(max(memory, default=0))
         if self.lag and (self.nearest or len(set(memory) - {0}) > 1):
             raise SpikesimError(f"{projection!r}: traces of one side have one memory, and all spikes count.")
