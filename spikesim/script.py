@@ -71,6 +71,11 @@ class Script:
         self.net = net
         self.actions: list[Action] = []
 
+    @property
+    def steps(self) -> int:
+        """How many steps it takes."""
+        return sum(action.steps for action in self.actions if isinstance(action, Run))
+
     def run(self, duration: float) -> None:
         """Run for `duration` ms."""
         self.actions.append(Run(self.net.whole_steps(duration, "run: duration")))
