@@ -73,12 +73,24 @@ def playable(net: Network, engine: ClockEngine, actions: Iterable[Action]) -> bo
     return not (
         engine.n_threads > 1
         or engine.constraints
+        or _depend_on_each_other(actions)
         or any(isinstance(r, WeightRecorder | ChangeRecorder) for r in net.recorders)
         or any(resets or (p.rule is not None and p.rule.events) for p in learning)
         or resets
         and any(p.short_term is not None for p in net.projections)
         or any(len(p.changes) or p.model.replays for p in net.populations)
     )
+
+
+def _depend_on_each_other(actions: Iterable[Action]) -> bool:
+    """Whether actions set different parameters of one population, so that the constants that one gives are not known
+    until the others are over."""
+    found: dict[Population, frozenset[str]] = {}
+    for action in actions:
+        if isinstance(action, Set) and (names := frozenset(action.values).difference(action.population.model.state)):
+            if found.setdefault(action.population, names) != names:
+                return True
+    return False
 
 
 class Player:
@@ -104,7 +116,8 @@ class Player:
                                                    _reset_operations(engine))  # fmt: skip
                 rows[action] = operations[event]
         rows.update(self._sets())
-        end, pieces = _bytes(0, 0, 0), []
+        end = _bytes(0, 0, 0)
+        pieces: list[bytes] = []
         for script in scripts:
             pieces += map(rows.__getitem__, script.actions)
             pieces.append(end)
