@@ -63,6 +63,17 @@ def _marked(builder, instruction, kind):
     return instruction
 
 
+def _of_row(builder, instruction, row, n):
+    """Mark an access to one of the `n` rows of an array as apart from those to the others, so that a loop over columns
+    is vectorised without a test of each row against each other, which a short loop would not be worth."""
+    domain = builder.module.add_metadata(["rows"])
+    scopes = [builder.module.add_metadata([f"row {k}", domain]) for k in range(n)]
+    if n > 1:
+        instruction.set_metadata("alias.scope", builder.module.add_metadata([scopes[row]]))
+        instruction.set_metadata("noalias", builder.module.add_metadata(scopes[:row] + scopes[row + 1 :]))
+    return instruction
+
+
 def _loader(mark):
     def typer(typing, record, array, column, stride):
         fields = record.instance_class
@@ -70,10 +81,11 @@ def _loader(mark):
 
         def codegen(ctx, builder, signature, args):
             data = ctx.make_array(signature.args[1])(ctx, builder, args[1]).data
-            values = []
-            for row in range(len(fields._fields)):
+            values, n = [], len(fields._fields)
+            for row in range(n):
                 offset = builder.add(builder.mul(args[3], ctx.get_constant(types.intp, row)), args[2])
-                values.append(_marked(builder, builder.load(builder.gep(data, [offset])), mark))
+                value = builder.load(builder.gep(data, [offset]))
+                values.append(_marked(builder, value, mark) if mark else _of_row(builder, value, row, n))
             return ctx.make_tuple(builder, signature.return_type, values)
 
         return kind(record, array, types.intp, types.intp), codegen
@@ -104,10 +116,11 @@ def store(typing, array, column, stride, values):
     def codegen(ctx, builder, signature, args):
         kind = signature.args[0]
         data = ctx.make_array(kind)(ctx, builder, args[0]).data
-        for row, value in enumerate(cgutils.unpack_tuple(builder, args[3])):
+        found = cgutils.unpack_tuple(builder, args[3])
+        for row, value in enumerate(found):
             offset = builder.add(builder.mul(args[2], ctx.get_constant(types.intp, row)), args[1])
             value = ctx.cast(builder, value, signature.args[3][row], kind.dtype)
-            ctx.pack_value(builder, kind.dtype, value, builder.gep(data, [offset]))
+            _of_row(builder, builder.store(value, builder.gep(data, [offset])), row, len(found))
         return ctx.get_dummy_value()
 
     return types.void(array, types.intp, types.intp, values), codegen
@@ -164,7 +177,7 @@ def prefetch(typing, array, index):
 @register_jitable
 def context(record, address):
     """The context of an operation: a named tuple of integers, most of them addresses, read from `address`."""
-    return load(record, at(address, types.int64, 64), 0, 1)
+    return load_looked_up(record, at(address, types.int64, 64), 0, 1)
 
 
 @intrinsic

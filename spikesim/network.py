@@ -35,7 +35,7 @@ from spikesim.record import Recorder
 from spikesim.recording import make_recorder
 from spikesim.rng import fresh_seed
 from spikesim.running import run_until
-from spikesim.script import Interrupted, Script, as_scripts, play_one_by_one, widen
+from spikesim.script import Interrupted, Script, as_scripts, different, play_one_by_one, widen
 from spikesim.short_term import ShortTermRule
 from spikesim.stopping import stoppable, unbroken
 from spikesim.streams import open_streams, save_spikes
@@ -250,10 +250,11 @@ class Network:
         found = as_scripts(self, scripts)
         self.prepare()
         with stoppable(lambda: self._engine.interrupt()) as stopped:
-            if playable(self, self._engine, found):
-                widen(self, found)
-                player = Player(self._engine, found, stopped)
-                last = self.step + sum(script.steps for script in found)
+            actions = different(found)
+            if playable(self, self._engine, actions):
+                widen(self, actions)
+                player = Player(self._engine, found, actions, stopped)
+                last = self.step + player.steps
                 try:
                     run_until(self, last, player.advance, stopped, progress, lambda: player.between)
                     if not stopped:

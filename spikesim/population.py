@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from spikesim.network import Network
 
 LANES = 16  # neurons are padded to whole groups of this many
+NUMBERS = 1 << 14  # of which constants are derived at once: few enough to stay in a processor's nearer caches
 WAY = 2048  # bytes: rows this far apart, or a multiple of it, share too few places of a processor's nearest cache
 
 
@@ -144,7 +145,7 @@ class Population(View):
             found[name] = self._expand(name, value, self.n * times)
         parameters = {name: value for name, value in found.items() if name not in self.model.state}
         if parameters:
-            others = self.values
+            others = {name: v for name, v in self.values.items() if name not in parameters}
             if times > 1:
                 others = {name: v if np.size(v) == 1 else np.tile(v, times) for name, v in others.items()}
             type(self.model).validate(SimpleNamespace(**{**others, **parameters}), self.network.dt)
@@ -154,27 +155,32 @@ class Population(View):
         """(changes, constants, 1 or n_padded): the constants that the parameters in force give with each of `changes`,
         all of the same parameters, laid out as the engine has them. Where these differ from neuron to neuron, those in
         force must do so, too."""
+        rows, width = self.constants.shape
+        constants = np.zeros((len(changes), rows, width), dtype=self.network.dtype)
+        wide = any(len(value) > 1 for change in changes for value in change.values())
+        at_once = max(1, NUMBERS // self.n)
+        for k in range(0, len(changes), at_once):
+            self._constants_of(changes[k : k + at_once], wide, constants[k : k + at_once])
+        return constants
+
+    def _constants_of(self, changes: list[dict[str, Any]], wide: bool, constants: Any) -> None:
+        """Those of a few changes, which are arrays of more than one number each if any is (wide)."""
         n, names = self.n, list(changes[0])
         values = dict(self.values)
-        wide = any(len(change[name]) > 1 for change in changes for name in names)
         for name, value in self.values.items():  # one after the other, as if they were so many more neurons
             if name in names:
-                size = n if wide else 1
-                values[name] = np.empty((len(changes), size))
+                values[name] = np.empty((len(changes), n if wide else 1))
                 for row, change in zip(values[name], changes, strict=True):
                     row[:] = change[name]
                 values[name] = values[name].ravel()
             elif _numeric(type(self.model), name) and len(value) > 1:
                 values[name] = np.tile(value, len(changes))
         found = self.model.constants_for(values, self.network.dt)
-        rows, width = self.constants.shape
-        constants = np.zeros((len(changes), rows, width), dtype=self.network.dtype)
         for row, name in enumerate(self.model.Constants._fields):  # type: ignore[attr-defined]
             value = found[name]
             if len(value) > 1:
                 value = value.reshape(len(changes), -1)
-            constants[:, row, : n if width > 1 else 1] = value
-        return constants
+            constants[:, row, : n if constants.shape[2] > 1 else 1] = value
 
     def _row(self, variable: str) -> Any:
         return self.arrays["state"][list(self.model.state).index(variable)]

@@ -31,7 +31,7 @@ from spikesim.jit import cache_for, hook
 _WORD = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 _TWO = np.uint64(2)
-_ABOVE, _SIXTEENTH_BIT = np.int32(1 << 15), np.float32(2.0**-16)
+_ABOVE, HALF_WORD = np.int32(1 << 15), np.float32(2.0**-16)
 _DROPPED = np.uint64(12)  # of 64 random bits, 52 are kept
 _MULTIPLY_0, _MULTIPLY_1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _WEYL_0, _WEYL_1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
@@ -118,8 +118,8 @@ def fill_words(out, first_id, n, step, stream, k0, k1):
 @hook
 def least_of(half):
     """Where the numbers in (0, 1) begin that have this half word, a signed number, for their first 16 bits. They end
-    where those of half + 1 begin."""
-    return np.float32(np.int32(half) + _ABOVE) * _SIXTEENTH_BIT
+    HALF_WORD later."""
+    return np.float32(np.int32(half) + _ABOVE) * HALF_WORD
 
 
 @hook

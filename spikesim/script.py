@@ -26,22 +26,25 @@ if TYPE_CHECKING:
     from spikesim.population import Population
 
 
-@dataclass(frozen=True)
+# Actions are told apart as objects, which is quick: scripts may share them.
+
+
+@dataclass(eq=False)
 class Reset:
     pass
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Run:
     steps: int
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Trigger:
     event: str
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Set:
     population: Population
     values: dict[str, Any]  # name -> array of length 1 or n
@@ -148,13 +151,19 @@ def play_one_by_one(net: Network, scripts: list[Script], stopped: list[int]) -> 
     return len(scripts)
 
 
-def widen(net: Network, scripts: list[Script]) -> None:
-    """Where a script gives neurons of a population parameters of their own for the first time, do so now: it is laid
+def different(scripts: list[Script]) -> dict[Action, None]:
+    """The actions of all scripts, each once, in the order in which they come first."""
+    return dict.fromkeys(action for script in scripts for action in script.actions)
+
+
+def widen(net: Network, actions: Iterable[Action]) -> None:
+    """Where an action gives neurons of a population parameters of their own for the first time, do so now: it is laid
     out for them once and for all."""
-    for action in (a for script in scripts for a in script.actions if isinstance(a, Set)):
+    for action in actions:
+        if not isinstance(action, Set) or action.population.constants.shape[1] > 1:
+            continue
         population = action.population
-        own = any(len(v) > 1 for name, v in action.values.items() if name not in population.model.state)
-        if own and population.constants.shape[1] == 1:
+        if any(len(v) > 1 for name, v in action.values.items() if name not in population.model.state):
             population.set(**{k: v for k, v in _plain(action).items() if k not in population.model.state})
             net.prepare()
 

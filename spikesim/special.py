@@ -105,23 +105,24 @@ def sigmoid(v):
 COUNTED = 8  # the most events that `poisson_count` tells apart
 
 
-def _counter(k, kind):
+def _counter(k, kind, whole):
     """A function that counts the k-th event and those after it, each if u is above what is `below` it, in numbers of
-    this kind, np.float64 or np.float32. Not a loop, for a loop around it would not be vectorised."""
-    none, one = kind(0.0), kind(1.0)
+    this kind, np.float64 or np.float32, and whole numbers of the same size. Not a loop, for a loop around it would not
+    be vectorised."""
+    none, one = whole(0), whole(1)
     if k > COUNTED:
         return register_jitable(lambda u, mean, probability, below: none)
-    more, share = _counter(k + 1, kind), kind(1.0 / k)
+    more, share = _counter(k + 1, kind, whole), kind(1.0 / k)
 
     @register_jitable
     def count(u, mean, probability, below):
         later = probability * (mean * share)
-        return (one if u > below else none) + more(u, mean, later, below + later)
+        return whole((one if u > below else none) + more(u, mean, later, below + later))
 
     return count
 
 
-_count, _count_single = _counter(1, np.float64), _counter(1, np.float32)
+_count, _count_single = _counter(1, np.float64, np.int64), _counter(1, np.float32, np.int32)
 
 
 def poisson_count(u, mean):

@@ -283,12 +283,11 @@ class Guerguiev2017(TrainedNetwork):
         script = Script(self.net)
         script.add(self.taught[-1])
         script.add(shown)
-        settle = [length - self.average if self.average else SETTLE for length in lengths]
-        self._wait(script, lengths[0], 2 * number)
-        script.follow(self._phase(lengths[0], "forward_plateau", settle[0]))
-        script.add(self.taught[label])
-        self._wait(script, lengths[1], 2 * number + 1)
-        script.follow(self._phase(lengths[1], "target_plateau", settle[1]))
+        for k, (length, plateau) in enumerate(zip(lengths, ("forward_plateau", "target_plateau"), strict=True)):
+            if k:
+                script.add(self.taught[label])
+            self._wait(script, length, 2 * number + k)
+            script.follow(self._phase(length, plateau, length - self.average if self.average else SETTLE))
         return script
 
     def _wait(self, script, length, phase):
@@ -402,7 +401,7 @@ class Guerguiev2017(TrainedNetwork):
         """(pixels, label, phase lengths in ms) of lessons first to first + n; each epoch has an order of its own."""
         draws = Stream(self.net.seed, "TASK", 1).at(4 * first)
         lengths = self.phase + inverse_gaussian(draws, n, self.extra_mean, self.extra_shape)
-        for k, length in zip(range(first, first + n), np.floor(lengths / self.dt) * self.dt, strict=True):
+        for k, length in zip(range(first, first + n), (np.floor(lengths / self.dt) * self.dt).tolist(), strict=True):
             image = self._order(k // self.train_images)[k % self.train_images]
             yield self.images[image], self.labels[image], length
 

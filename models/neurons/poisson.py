@@ -76,7 +76,8 @@ class PoissonSource(Neuron):
     @staticmethod
     def derive(p, dt):
         mean = p.rate * 1e-3 * dt
-        return {"mean": mean, "none": np.exp(-mean)}
+        none = np.exp(-mean, out=np.ones_like(mean), where=mean > 0.0)  # most pixels of an image, say, are silent
+        return {"mean": mean, "none": none}
 
     @staticmethod
     def may_spike(c, u):

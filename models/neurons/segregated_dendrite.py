@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from spikesim.neuron import Neuron
-from spikesim.special import COUNTED, poisson_count, sigmoid
+from spikesim.special import COUNTED, exp_ratio, poisson_count, sigmoid
 
 
 class SegregatedDendrite(Neuron):
@@ -172,10 +172,10 @@ class DendriticOutput(Neuron):
         V_d = (basal_L - basal_s) * c.height + s.bias
         taught = s.g_E * (c.E_E - s.V_m) + s.g_I * (c.E_I - s.V_m)
         slope = -c.g_L * s.V_m + c.g_d * (V_d - s.V_m) + taught
-        V_m = s.V_m + c.dt * slope
-        if c.exponential > 0.5:
-            total = c.g_L + c.g_d + s.g_E + s.g_I
-            V_m = s.V_m + slope * -math.expm1(-c.dt * total) / total
+        total = c.g_L + c.g_d + s.g_E + s.g_I
+        a, b = exp_ratio(c.dt * total)
+        share = (b - a) / (b * total) if c.exponential > 0.5 else c.dt  # (1 - e^(-dt total)) / total
+        V_m = s.V_m + share * slope
         phi = sigmoid(V_m)
         return V_m, basal_L, basal_s, x.basal, c.mean_max * phi, s.V_sum + V_m, s.phi_sum + phi, s.steps + 1.0
 

@@ -25,7 +25,7 @@ from spikesim.clock.contexts import Context
 from spikesim.clock.neurons import real
 from spikesim.errors import SpikesimError
 from spikesim.jit import cache_for
-from spikesim.lowlevel import OPERATION, at, context
+from spikesim.lowlevel import OPERATION, at, context, looked_up, own, put
 from spikesim.plasticity import TraceSpec
 
 if TYPE_CHECKING:
@@ -47,9 +47,9 @@ MeanContext = namedtuple(
 
 
 @register_jitable
-def _bring_up_to_date(g, step):
+def _bring_up_to_date(g, step, parts):
     """Let the exponentials of these neurons be those at `step`."""
-    parts, since = g.n_parts, at(g.since, int64, g.n)
+    since = at(g.since, int64, g.n)
     if g.lo == g.hi or since[g.lo] == step:
         return
     sums, left, least = (
@@ -60,9 +60,9 @@ def _bring_up_to_date(g, step):
     passed = min(step - since[g.lo], g.n_powers - 1)
     for i in range(g.lo, g.hi):
         for part in range(parts):
-            value = sums[i * 2 * parts + part] * left[part * g.n_powers + passed]
-            sums[i * 2 * parts + part] = value if value > least[part] else 0.0
-        since[i] = step
+            value = own(sums, i * 2 * parts + part) * looked_up(left, part * g.n_powers + passed)
+            put(sums, i * 2 * parts + part, value if value > looked_up(least, part) else 0.0)
+        put(since, i, step)
 
 
 @functools.cache
@@ -81,7 +81,7 @@ def spike_op(n_parts: int, nearest: bool) -> Any:
             last = first + at(g.counts, int32, g.ring * g.n_threads)[row * g.n_threads + g.thread]
             since = at(g.since, int64, g.n)[min(g.lo, g.n - 1)]
             if step - since >= g.n_powers - 1:
-                _bring_up_to_date(g, step)
+                _bring_up_to_date(g, step, n_parts)
                 since = step
             sums, gain, keep = (
                 at(g.sums, float64, g.n * 2 * n_parts),
@@ -90,21 +90,23 @@ def spike_op(n_parts: int, nearest: bool) -> Any:
             )
             grow, left = at(g.grow, float64, n_parts * g.n_powers), at(g.left, float64, n_parts * g.n_powers)
             for q in range(first, last):
-                own = sums[spikes[q] * 2 * n_parts : (spikes[q] + 1) * 2 * n_parts]
+                here = int64(looked_up(spikes, q)) * 2 * n_parts
                 for part in range(n_parts):
+                    now, total = here + part, here + n_parts + part
                     place = part * g.n_powers + step - since
                     if nearest:
-                        lost = own[part] * (1.0 - keep[part])
-                        own[part] -= lost
-                        own[n_parts + part] -= lost * left[place] * gain[part] / grow[part * g.n_powers]
-                    own[part] += grow[place]
-                    own[n_parts + part] += gain[part]
+                        lost = own(sums, now) * (1.0 - looked_up(keep, part))
+                        put(sums, now, own(sums, now) - lost)
+                        share = looked_up(gain, part) / looked_up(grow, part * g.n_powers)
+                        put(sums, total, own(sums, total) - lost * looked_up(left, place) * share)
+                    put(sums, now, own(sums, now) + looked_up(grow, place))
+                    put(sums, total, own(sums, total) + looked_up(gain, part))
 
     return take_up
 
 
 @functools.cache
-def window_op(dtype: Any, closes: bool) -> Any:
+def window_op(n_parts: int, dtype: Any, closes: bool) -> Any:
     """Begin to take the mean at a step; or end it, so that the mean is that of the steps before this one."""
     kind = real(dtype)
     with cache_for() as cache:
@@ -112,22 +114,23 @@ def window_op(dtype: Any, closes: bool) -> Any:
         @cfunc(OPERATION, cache=cache, error_model="numpy")
         def turn(address, step):
             g = context(MeanContext, address)
-            parts, opened = g.n_parts, at(g.opened, int64, 2)
+            opened = at(g.opened, int64, 2)
             if closes and opened[0] == 0:
                 return
-            _bring_up_to_date(g, step)
-            sums, mean = at(g.sums, float64, g.n * 2 * parts), at(g.mean, kind, g.n_traces * g.n)
-            share, traces, steps = at(g.share, float64, parts), at(g.traces, int64, parts), max(1, step - opened[1])
+            _bring_up_to_date(g, step, n_parts)
+            sums, mean = at(g.sums, float64, g.n * 2 * n_parts), at(g.mean, kind, g.n_traces * g.n)
+            share, traces, steps = at(g.share, float64, n_parts), at(g.traces, int64, n_parts), max(1, step - opened[1])
             for i in range(g.lo, g.hi):
-                own = sums[i * 2 * parts : (i + 1) * 2 * parts]
-                for part in range(parts):
+                here = i * 2 * n_parts
+                for part in range(n_parts):
                     if closes:
-                        place = traces[part] * g.n + i
-                        if part == 0 or traces[part] != traces[part - 1]:
-                            mean[place] = kind(0.0)
-                        mean[place] += kind(share[part] * (own[parts + part] - own[part]) / steps)
+                        gained = looked_up(sums, here + n_parts + part) - looked_up(sums, here + part)
+                        place = looked_up(traces, part) * g.n + i
+                        first = part == 0 or looked_up(traces, part) != looked_up(traces, part - 1)
+                        before = kind(0.0) if first else own(mean, place)
+                        put(mean, place, before + kind(looked_up(share, part) * gained / steps))
                     else:
-                        own[parts + part] = own[part]
+                        put(sums, here + n_parts + part, own(sums, here + part))
             opened[0], opened[1] = int64(not closes), step
 
     return turn
@@ -187,4 +190,4 @@ class MeanBlock:
         spikes = engine.own_spikes(self.population, 0)
         context = Context(MeanContext, lo=0, hi=self.population.n, lag=0, **self.fields, **spikes)
         closes = any(event == last for _, last in self.windows)
-        return [(window_op(self.population.network.dtype, closes).address, context)]
+        return [(window_op(self.n_parts, self.population.network.dtype, closes).address, context)]

@@ -13,7 +13,7 @@ from spikesim.clock import chances
 from spikesim.clock.chances import candidates, take_notice
 from spikesim.jit import cache_for, hook
 from spikesim.lowlevel import OPERATION, at, context, load, load_looked_up, looked_up, put, store
-from spikesim.rng import completed, fill_words, least_of, uniform, word_of
+from spikesim.rng import HALF_WORD, completed, fill_words, least_of, uniform, word_of
 
 BLOCK, GROUP = 1024, 64  # neurons advanced together, and looked at together for spikes
 
@@ -135,7 +135,8 @@ def update_op(model: Any, dtype: Any, uniform_constants: bool) -> Any:
                     if place:
                         c = load_looked_up(Constants, constants, i, g.n_constants)
                     s = load_looked_up(State, state, i, n)
-                    least, most = spikes(s, c, kind(least_of(half))), spikes(s, c, kind(least_of(half + int32(1))))
+                    low = kind(least_of(half))
+                    least, most = spikes(s, c, low), spikes(s, c, low + kind(HALF_WORD))
                     put(counted, q, int32(least) if int32(least) == int32(most) else int32(-1))
                 for q in range(found):
                     i, fired = int64(looked_up(live, looked_up(listed, q))), int64(looked_up(counted, q))
@@ -185,7 +186,8 @@ def source_op(model: Any, dtype: Any, uniform_constants: bool) -> Any:
             for q in range(found):
                 i, half = int64(looked_up(live, looked_up(listed, q))), int32(looked_up(halves, looked_up(listed, q)))
                 c = load(Constants, constants, i * place, g.n_constants)
-                least, most = spikes(State(), c, kind(least_of(half))), spikes(State(), c, kind(least_of(half + 1)))
+                low = kind(least_of(half))
+                least, most = spikes(State(), c, low), spikes(State(), c, low + kind(HALF_WORD))
                 if least != most:
                     word = word_of(i, step, g.rest_stream, g.key0, g.key1)
                     least = spikes(State(), c, completed(half, word))

@@ -8,7 +8,7 @@ scripts at once.
 from __future__ import annotations
 
 import functools
-import itertools
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,14 +21,12 @@ from spikesim.clock.events import CopyContext, EventRuntime, copy_op
 from spikesim.jit import cache_for
 from spikesim.lowlevel import call, flush_denormals, restore_denormals
 from spikesim.record import WeightRecorder
-from spikesim.script import Reset, Run, Script, Set, Trigger
+from spikesim.script import Action, Reset, Run, Script, Set, Trigger
 
 if TYPE_CHECKING:
     from spikesim.clock.engine import ClockEngine
     from spikesim.network import Network
     from spikesim.population import Population
-
-Rows = tuple[int, ...]  # row after row, three numbers each
 
 
 @functools.cache
@@ -68,13 +66,14 @@ def player() -> Any:
         return play
 
 
-def playable(net: Network, engine: ClockEngine, scripts: list[Script]) -> bool:
-    """Whether nothing has to be done between two actions of the scripts in Python."""
+def playable(net: Network, engine: ClockEngine, actions: Iterable[Action]) -> bool:
+    """Whether nothing has to be done between two actions of scripts in Python."""
     learning = [p for p in net.projections if p.plastic and not isinstance(p.runtime, EventRuntime)]
-    resets = any(isinstance(action, Reset) for script in scripts for action in script.actions)
+    resets = any(isinstance(action, Reset) for action in actions)
     return not (
         engine.n_threads > 1
         or engine.constraints
+        or _depend_on_each_other(actions)
         or any(isinstance(r, WeightRecorder | ChangeRecorder) for r in net.recorders)
         or any(resets or (p.rule is not None and p.rule.events) for p in learning)
         or resets
@@ -83,31 +82,47 @@ def playable(net: Network, engine: ClockEngine, scripts: list[Script]) -> bool:
     )
 
 
+def _depend_on_each_other(actions: Iterable[Action]) -> bool:
+    """Whether actions set different parameters of one population, so that the constants that one gives are not known
+    until the others are over."""
+    found: dict[Population, frozenset[str]] = {}
+    for action in actions:
+        if isinstance(action, Set) and (names := frozenset(action.values).difference(action.population.model.state)):
+            if found.setdefault(action.population, names) != names:
+                return True
+    return False
+
+
 class Player:
     """Plays scripts on an engine, as far as it is asked to."""
 
-    def __init__(self, engine: ClockEngine, scripts: list[Script], stopped: list[int]) -> None:
+    def __init__(
+        self, engine: ClockEngine, scripts: list[Script], actions: Iterable[Action], stopped: list[int]
+    ) -> None:
         self.engine, self.scripts, self.stopped = engine, scripts, stopped
         self.kept: list[Any] = []  # what the program points to
-        sets = self._sets()
-        events: dict[str, Rows] = {}
-        resetting: Rows = ()
-        rows: list[int] = []
+        self.kinds: dict[tuple[Population, tuple[str, ...]], list[Set]] = {}  # what is set, and the actions that do so
+        rows: dict[Action, bytes] = {}
+        operations: dict[str, bytes] = {}
+        for action in actions:
+            if isinstance(action, Run):
+                rows[action] = _bytes(action.steps, 0, 0)
+            elif isinstance(action, Set):
+                self.kinds.setdefault((action.population, tuple(action.values)), []).append(action)
+            else:
+                event = action.event if isinstance(action, Trigger) else ""
+                if event not in operations:
+                    operations[event] = self._rows(engine.event_operations(event) if event else
+                                                   _reset_operations(engine))  # fmt: skip
+                rows[action] = operations[event]
+        rows.update(self._sets())
+        end = _bytes(0, 0, 0)
+        pieces: list[bytes] = []
         for script in scripts:
-            for action in script.actions:
-                if isinstance(action, Run):
-                    rows += (action.steps, 0, 0)
-                elif isinstance(action, Trigger):
-                    if action.event not in events:
-                        events[action.event] = self._rows(engine.event_operations(action.event))
-                    rows += events[action.event]
-                elif isinstance(action, Reset):
-                    resetting = resetting or self._rows(_reset_operations(engine))
-                    rows += resetting
-                else:
-                    rows += sets[action]
-            rows += (0, 0, 0)
-        self.program = np.fromiter(rows, np.int64, len(rows)).reshape(-1, 3)
+            pieces += map(rows.__getitem__, script.actions)
+            pieces.append(end)
+        self.program = np.frombuffer(bytearray().join(pieces), np.int64).reshape(-1, 3)
+        self.steps = int(self.program[:, 0].sum())
         self.ends = np.flatnonzero((self.program[:, :2] == 0).all(axis=1))
         self.row = self.done = 0
 
@@ -135,26 +150,25 @@ class Player:
 
     def settle(self) -> None:
         """Let populations know the parameters that were set last."""
-        latest: dict[tuple[Population, str], Any] = {}
-        for script in self.scripts[: self.finished]:
-            for action in script.actions:
-                if isinstance(action, Set):
-                    latest.update(((action.population, name), value) for name, value in action.values.items())
-        for (population, name), value in latest.items():
-            if name not in population.model.state:
-                population.values[name] = value
+        left, latest = set(self.kinds), []
+        for script in reversed(self.scripts[: self.finished]):
+            for action in reversed(script.actions):
+                if isinstance(action, Set) and (kind := (action.population, tuple(action.values))) in left:
+                    left.discard(kind)
+                    latest.append(action)
+            if not left:
+                break
+        for action in reversed(latest):
+            action.population.values.update(_parameters(action))
 
-    def _rows(self, operations: list[tuple[int, Context]]) -> Rows:
+    def _rows(self, operations: list[tuple[int, Context]]) -> bytes:
         self.kept += operations
-        return tuple(itertools.chain(*((0, address, context.address) for address, context in operations)))
+        return b"".join(_bytes(0, address, context.address) for address, context in operations)
 
-    def _sets(self) -> dict[Set, Rows]:
+    def _sets(self) -> dict[Action, bytes]:
         """For each action that sets something, the rows that do it: copies of what is made here for all of a kind."""
-        kinds: dict[Any, list[Set]] = {}
-        for action in dict.fromkeys(a for script in self.scripts for a in script.actions if isinstance(a, Set)):
-            kinds.setdefault((action.population, tuple(action.values)), []).append(action)
-        rows: dict[Set, Rows] = {}
-        for (population, names), actions in kinds.items():
+        rows: dict[Action, bytes] = {}
+        for (population, names), actions in self.kinds.items():
             n, dtype, state = population.n, population.network.dtype, population.model.state
             copies = []
             for name in filter(state.__contains__, names):
@@ -166,20 +180,21 @@ class Player:
                 copies.append(
                     self._copies(population.constants_of(list(map(_parameters, actions))), population.constants)
                 )
-                stale = np.ones((len(actions), len(population.stale)), population.stale.dtype)
-                copies.append(self._copies(stale, population.stale))
-            rows.update((action, tuple(itertools.chain(*own))) for action, *own in zip(actions, *copies, strict=True))
+                stale = np.ones((1, len(population.stale)), population.stale.dtype)
+                copies.append(self._copies(stale, population.stale) * len(actions))
+            rows.update(zip(actions, map(b"".join, zip(*copies, strict=True)), strict=True))
         return rows
 
-    def _copies(self, held: Any, target: Any) -> list[Rows]:
+    def _copies(self, held: Any, target: Any) -> list[bytes]:
         """For each of `held` a row of the program that copies it to the array `target`."""
         contexts = np.zeros((len(held), LENGTH), np.int64)
         contexts[:, 0] = held.ctypes.data + np.arange(len(held)) * held.strides[0]
         contexts[:, 1], contexts[:, 2] = target.ctypes.data, held[0].nbytes
         self.kept += [contexts, target, held]
-        address = copy_op().address
-        places = contexts.ctypes.data + np.arange(len(held)) * contexts.strides[0]
-        return [(0, address, place) for place in places.tolist()]
+        rows = np.zeros((len(held), 3), np.int64)
+        rows[:, 1] = copy_op().address
+        rows[:, 2] = contexts.ctypes.data + np.arange(len(held)) * contexts.strides[0]
+        return [row.tobytes() for row in rows]
 
 
 def _reset_operations(engine: ClockEngine) -> list[tuple[int, Context]]:
@@ -194,6 +209,10 @@ def _reset_operations(engine: ClockEngine) -> list[tuple[int, Context]]:
                   if not name.startswith(projection.kept)]  # fmt: skip
     return [(copy_op().address, Context(CopyContext, origin=origin, target=target, n_bytes=target.nbytes))
             for origin, target in pairs if target.nbytes]  # fmt: skip
+
+
+def _bytes(*row: int) -> bytes:
+    return np.array(row, np.int64).tobytes()
 
 
 def _parameters(action: Set) -> dict[str, Any]:

@@ -193,6 +193,34 @@ def test_scripts_may_share_an_action():
     same(a, b)
 
 
+def test_actions_may_set_different_parameters_of_a_population():
+    a, b = network(), network()
+    scripts = [ss.Script(a), ss.Script(a)]
+    for script, values in zip(scripts, (dict(phi_max=150.0), dict(g_b=0.3)), strict=True):
+        script.set(by_name(a, "hidden"), **values)
+        script.run(20.0)
+    a.play([*scripts, scripts[0]])
+    for values in (dict(phi_max=150.0), dict(g_b=0.3), {}):
+        by_name(b, "hidden").set(**values)
+        b.run(20.0)
+    same(a, b)
+    for name, value in (("phi_max", 150.0), ("g_b", 0.3)):
+        assert (by_name(a, "hidden").get(name) == value).all()
+
+
+def test_populations_know_the_parameters_that_were_set_last():
+    net = network()
+    scripts = [ss.Script(net) for _ in range(3)]
+    for k, script in enumerate(scripts):
+        script.set(by_name(net, "source"), rate=RATES + k)
+        script.set(by_name(net, "hidden"), phi_max=100.0 + k, V_m=1.0)
+        script.run(5.0)
+        script.set(by_name(net, "source"), rate=2.0 * RATES + k)
+    net.play([scripts[2], scripts[0], scripts[1]])
+    assert (by_name(net, "source").get("rate") == 2.0 * RATES + 1).all()
+    assert (by_name(net, "hidden").get("phi_max") == 101.0).all()
+
+
 def test_a_script_without_time_is_played_too():
     net = network()
     script = ss.Script(net)
