@@ -54,7 +54,7 @@ def make_projection(
         raise SpikesimError(f"{label}: give a connection rule such as FixedProbability(0.1), or a SciPy sparse "
                             f"matrix, not {rule!r}.")  # fmt: skip
     wiring = rule.wire(source.ids, target.ids, pre is post, Stream(network.seed, "CONNECT", index), network.threads)
-    all_pairs = _all_pairs(rule, source, target, delay, plasticity)
+    all_pairs = network.matrices and _all_pairs(rule, source, target, delay, plasticity)
 
     def count() -> int:
         return wiring.n
@@ -65,7 +65,7 @@ def make_projection(
     dense = all_pairs and _one_receptor(post, receptor, weights)
     if sends != "spikes" and (plasticity is not None or not _one_receptor(post, receptor, weights)):
         raise SpikesimError(f"{label}: sends={sends!r} goes to one receptor, over synapses without plasticity.")
-    steps = delays(delay, Stream(network.seed, "DELAY", index), network.dt, count, network.threads, label)
+    steps = network.make_delays(delay, Stream(network.seed, "DELAY", index), count, label)
     projection = Projection(
         network, index, pre, post, wiring=None if dense else wiring, weight=weights, delay=steps, rule=plasticity,
         receptor=receptor, dendritic_delay_fraction=1.0 if dense else float(dendritic_delay_fraction), sends=sends,

@@ -47,6 +47,10 @@ class Delays:
         """(n,) int32 steps of all synapses."""
         return filled(self.part, n, np.int32, threads)
 
+    def in_ms(self, n: int, threads: int) -> Array:
+        """(n,) float64 ms of all synapses."""
+        return self.everything(n, threads) * self.dt
+
     @functools.cached_property
     def _table(self) -> tuple[Array, Array] | None:
         """(thresholds, guide): a delay is `shortest` and a step for each threshold that the random number, a whole

@@ -22,6 +22,7 @@ import numpy as np
 
 from spikesim.connecting import make_drive, make_projection
 from spikesim.constraints import check_constraints
+from spikesim.delays import delays
 from spikesim.drive import Drive
 from spikesim.errors import SpikesimError, unknown
 from spikesim.guard import MAX_RATE, RateGuard, WeightGuard
@@ -40,15 +41,16 @@ from spikesim.short_term import ShortTermRule
 from spikesim.stopping import stoppable, unbroken
 from spikesim.streams import open_streams, save_spikes
 
+ENGINES = ("clock", "event")
 PRECISIONS = {"double": np.float64, "single": np.float32}
 LONGEST = 2**62  # steps
 
 
 class Network:
-    """A network on a clock.
+    """A network, on a clock unless told otherwise.
 
     dt
-        ms per step.
+        ms per step; 0.1 unless given.
     seed
         of all random numbers, 0 to 2**63 - 1; without one a fresh one is drawn, printed, and kept in `seed`.
     threads
@@ -58,14 +60,28 @@ class Network:
     max_rate
         Hz; a run stops with RunError when a population that sends spikes to others fires more than that, on average
         over 100 ms: its activity has exploded. None: it goes on.
+    engine
+        "clock", or "event": spikes at real-valued times, without a step (see `spikesim.event`).
 
     Raises SpikesimError for values out of range.
     """
 
+    engine = "clock"
+    matrices = True  # whether all pairs of two populations are kept as a matrix
+    PACE = 1000, 10**6  # steps between two looks at the world outside: at first, and at most
+
+    def __new__(cls, *, engine: str = "clock", **given: Any) -> Network:
+        if engine not in ENGINES:
+            raise unknown("Network", "engine", str(engine), ENGINES)
+        if engine == "event" and cls is Network:
+            from spikesim.event.network import EventNetwork as cls  # late, for who has a clock need not know it
+        return super().__new__(cls)
+
     def __init__(
-        self, *, dt: float = 0.1, seed: int | None = None, threads: int = 1, precision: str = "double",
-        max_rate: float | None = MAX_RATE,
+        self, *, dt: float | None = None, seed: int | None = None, threads: int = 1, precision: str = "double",
+        max_rate: float | None = MAX_RATE, engine: str = "clock",
     ) -> None:  # fmt: skip
+        dt = 0.1 if dt is None else dt
         if not (isinstance(dt, (int, float)) and 0 < dt < float("inf")):
             raise SpikesimError(f"Network: dt must be a positive number of ms, not {dt!r}.")
         if not (isinstance(threads, (int, np.integer)) and threads >= 1):
@@ -146,6 +162,10 @@ class Network:
         self.projections.append(projection)
         self.changed()
         return projection
+
+    def make_delays(self, given: Any, stream: Any, count: Callable[[], int], label: str) -> Any:
+        """`given` (ms) as the delays of a projection with `count()` synapses."""
+        return delays(given, stream, self.dt, count, self.threads, label)
 
     def drive(
         self, target: Population, *, rate: Any, weight: Any, receptor: str | None = None, delay: float | None = None

@@ -35,6 +35,9 @@ from spikesim.distributions import Distribution
 from spikesim.errors import SpikesimError
 from spikesim.parameters import Parameters
 
+#: What makes a model another one when it is defined anew.
+EQUATIONS = frozenset("receptors state derive advance spikes reset current schedule at_step".split())
+
 
 class Neuron(Parameters):
     """Base of neurons and sources. A parameter is a number, an array with one value a neuron, or a distribution;
@@ -68,6 +71,8 @@ class Neuron(Parameters):
         names of events for which there is a hook `on_<event>(s, c)`, see `Network.trigger`.
     learned
         state variables that `Network.reset` leaves as they are.
+    event
+        what the event-driven engine is to know of it, see `spikesim.event.describe`; None where that cannot run it.
     """
 
     receptors: ClassVar[tuple[str, ...]] = ()
@@ -82,6 +87,7 @@ class Neuron(Parameters):
     max_spikes = 1
     events: ClassVar[tuple[str, ...]] = ()
     learned: ClassVar[tuple[str, ...]] = ()
+    event: ClassVar[Any] = None
     reference: ClassVar[str] = ""
     aliases = PYNN
 
@@ -98,6 +104,8 @@ class Neuron(Parameters):
         super().__init_subclass__(**kwargs)
         if cls.steady != tuple(cls.state)[len(cls.state) - len(cls.steady) :]:
             raise SpikesimError(f"{cls.__name__}: steady names the last variables of state, in their order.")
+        if "event" not in vars(cls) and EQUATIONS & set(vars(cls)):
+            cls.event = None  # it was said of other equations
         constants = cls.constants + (("t_ref_steps",) if cls.refracts() else ())
         # Named by module and qualified name, so that compiled code that uses it is found again in the cache.
         for name, fields in (("State", tuple(cls.state)), ("Constants", constants), ("Input", cls.receptors)):
@@ -117,6 +125,11 @@ class Neuron(Parameters):
     def _state_name(cls, name: str) -> str | None:
         ours = name if name in cls.state else cls.aliases.get(name, (name, 1.0))[0]
         return ours if ours in cls.state and ours not in cls.parameters else None
+
+    @classmethod
+    def engines(cls) -> tuple[str, ...]:
+        """The engines that can run it, see `Network`."""
+        return ("clock",) if cls.event is None else ("clock", "event")
 
     @classmethod
     def refracts(cls) -> bool:

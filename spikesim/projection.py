@@ -42,7 +42,7 @@ class Projection:
         float64, in the unit of the target's receptor. Plastic weights are current: every spike that has reached
         the synapse by now has had its effect. Assign a number or an array to set them.
     delays
-        float64 ms, whole steps.
+        float64 ms, whole steps where there are steps.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class Projection:
     @property
     def delays(self) -> NDArray[np.float64]:
         """(synapses,) ms."""
-        return self.delay.everything(len(self), self.network.threads) * self.network.dt
+        return self.delay.in_ms(len(self), self.network.threads)
 
     def first_weights(self) -> Any:
         """(synapses,) weights as they were given or drawn, in the precision of the network."""

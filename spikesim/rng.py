@@ -55,6 +55,7 @@ class Purpose(enum.IntEnum):
     SAMPLE = 10  # which synapses are recorded
     DRIVE_REST = 11  # counts of that input that half a word does not decide
     SPIKE_REST = 12  # spikes of a stochastic neuron that half a word does not decide
+    INTERVAL = 13  # from one spike to the next, of a Poisson source without a clock
 
 
 def stream_id(purpose: Purpose | str, index: int) -> int:
@@ -152,6 +153,13 @@ def uniform_at(position, stream, k0, k1):
     block = np.uint64(position >> 1)
     words = philox4x32(block & _WORD, block >> _HALF, np.uint64(0), stream, k0, k1)
     return _uniform52(words[2], words[3]) if position & 1 else _uniform52(words[0], words[1])
+
+
+@hook
+def uniform52_of(entity, count, stream, k0, k1):
+    """A number in (0, 1) of 52 random bits for the `count`-th time that an entity, below 2**32, wants one."""
+    words = philox4x32(entity, np.uint64(count) & _WORD, np.uint64(count) >> _HALF, stream, k0, k1)
+    return _uniform52(words[0], words[1])
 
 
 @functools.cache

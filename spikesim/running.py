@@ -26,7 +26,7 @@ def run_until(
     files and guards on the way."""
     began, steps = time.perf_counter(), last - net.step
     with progress_bar(steps, net.dt, progress) as bar:
-        pace = 1000
+        pace, most = net.PACE
         while net.step < last and not (stopped and may_stop()):
             limit = min(
                 [
@@ -51,7 +51,7 @@ def run_until(
             net.weight_guard.look(net, last)
             bar(net.step - at)
             spent = time.perf_counter() - clock
-            pace = max(1, min(10**6, int((net.step - at) * PATIENCE / max(spent, 1e-6))))
+            pace = max(1, min(most, int((net.step - at) * PATIENCE / max(spent, 1e-6))))
     net.seconds["run"] += time.perf_counter() - began
 
 

@@ -104,6 +104,7 @@ class _Population:
     def __init__(self, file: h5py.File, name: str, dt: float) -> None:
         self.dt, self.count, self.saved = dt, 0, 0
         self.steps, self.ids = np.empty(CHUNK, np.int64), np.empty(CHUNK, np.int64)
+        self.rests: np.ndarray | None = None  # of times between steps, in steps
         group = f"spikes/{name}"
         self.columns = (
             _Column(file, group, "timestamps", "<f8"),
@@ -114,7 +115,8 @@ class _Population:
 
     def values(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         steps, ids = self.steps[: self.count], self.ids[: self.count]
-        return steps * self.dt, ids.astype(np.uint64), steps
+        times = steps if self.rests is None else steps + self.rests[: self.count]
+        return times * self.dt, ids.astype(np.uint64), steps
 
     def save(self, disk: Any) -> None:
         if self.count > self.saved:
@@ -197,8 +199,12 @@ class SpikeWriter:
         self._about = self._file["spikesim"]
         self._populations = {name: _Population(self._file, name, float(dt)) for name in populations}
 
-    def append(self, name: str, steps: np.ndarray, ids: np.ndarray) -> None:
-        """Add spikes of population `name`: end steps from 1 and ids from 0, in the order (step, id)."""
+    def append(self, name: str, steps: np.ndarray, ids: np.ndarray, rests: np.ndarray | None = None) -> None:
+        """Add spikes of population `name`: end steps from 1 and ids from 0, in the order (step, id).
+
+        rests
+            of times that are not whole steps, always or never: what is above them, in steps.
+        """
         steps, ids = np.asarray(steps), np.asarray(ids)
         if steps.shape != ids.shape or steps.ndim != 1:
             raise ValueError(f"steps and ids are two rows of one length, not {steps.shape} and {ids.shape}")
@@ -210,6 +216,9 @@ class SpikeWriter:
             taken = here.stop - here.start
             population.steps[here] = steps[done : done + taken]
             population.ids[here] = ids[done : done + taken]
+            if rests is not None:
+                population.rests = np.empty(CHUNK) if population.rests is None else population.rests
+                population.rests[here] = rests[done : done + taken]
             population.count, done = here.stop, done + taken
             if population.count == CHUNK:
                 with self._told():

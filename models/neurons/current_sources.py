@@ -1,5 +1,6 @@
 """Sources of current: constant and noisy."""
 
+from spikesim.event.describe import Constant
 from spikesim.neuron import Neuron
 from spikesim.special import normal_quantile
 
@@ -12,6 +13,7 @@ class DCSource(Neuron):
     state = {"I_out": 0.0}
     constants = ("I",)
     graded = True
+    event = Constant()
 
     @staticmethod
     def derive(p, dt):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from spikesim.errors import SpikesimError
+from spikesim.event.describe import Exponential, Leaky
 from spikesim.neuron import Neuron
 from spikesim.propagators import constant_current, exponential_current
 
@@ -37,6 +38,7 @@ class LIF(Neuron):
     constants = ("E_L", "V_th", "V_reset", "I_e", "P11_ex", "P11_in", "P22", "P21_ex", "P21_in", "P20")
     limits = {"t_ref": (">= 0",)}
     sign_selects = True
+    event = Leaky(excitatory=Exponential("I_syn_ex", "tau_syn_ex"), inhibitory=Exponential("I_syn_in", "tau_syn_in"))
     reference = "doi:10.1007/s004220050570"
 
     @classmethod

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from spikesim.event.describe import Alpha, Leaky
 from spikesim.models.neurons.lif import check_membrane
 from spikesim.neuron import Neuron
 from spikesim.propagators import constant_current, exponential_current, ramp_current
@@ -37,6 +38,9 @@ class LIFAlpha(Neuron):
                  "P32_ex", "P32_in", "P33", "P30", "jump_ex", "jump_in")  # fmt: skip
     limits = {"t_ref": (">= 0",)}
     sign_selects = True
+    event = Leaky(
+        excitatory=Alpha("dI_syn_ex", "I_syn_ex", "tau_syn_ex"), inhibitory=Alpha("dI_syn_in", "I_syn_in", "tau_syn_in")
+    )
     reference = "doi:10.1007/s004220050570"
 
     @classmethod

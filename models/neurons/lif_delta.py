@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from spikesim.event.describe import Jump, Leaky
 from spikesim.models.neurons.lif import check_membrane
 from spikesim.neuron import Neuron
 from spikesim.propagators import constant_current
@@ -26,6 +27,7 @@ class LIFDelta(Neuron):
     state = {"V_m": "E_L"}
     constants = ("E_L", "V_th", "V_reset", "I_e", "P33", "P30")
     limits = {"t_ref": (">= 0",)}
+    event = Leaky(membrane=Jump())
     reference = "doi:10.1007/s004220050570"
 
     @classmethod

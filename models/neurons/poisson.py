@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from spikesim.errors import SpikesimError
+from spikesim.event.describe import Poisson
 from spikesim.neuron import Neuron
 
 
@@ -25,6 +26,7 @@ class PoissonSource(Neuron):
     limits = {"rate": (">= 0",)}
     constants = ("mean", "none")
     random = True
+    event = Poisson()
 
     #: rate dt above which the spikes of a step could outgrow the space the engine keeps for them
     MOST = 8.0

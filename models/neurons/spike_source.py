@@ -3,6 +3,7 @@
 import numpy as np
 
 from spikesim.errors import SpikesimError
+from spikesim.event.describe import Replay
 from spikesim.neuron import Neuron
 
 
@@ -16,6 +17,7 @@ class SpikeSource(Neuron):
     ids: tuple = ()  # of the population, from 0
 
     replays = True
+    event = Replay()
 
     def __init__(self, times=(), ids=(), **given):
         super().__init__(**given)
