@@ -29,6 +29,7 @@ from spikesim.event.kernel import (
     starter,
 )
 from spikesim.event.moments import milliseconds, moments, picoseconds
+from spikesim.event.plasticity import EventRuntime
 from spikesim.event.rows import laid_out, static_stretch
 from spikesim.jit import spent
 from spikesim.rng import key, stream_id
@@ -147,7 +148,11 @@ class EventEngine:
     def _stretches(self) -> list[Any]:
         first, found = self.first, []
         for p in self.network.projections:
-            if len(p) and not p.plastic:
+            if p.plastic:
+                p.runtime = p.runtime or EventRuntime(p)
+                p.runtime.attach(self)
+                found += p.runtime.stretches(first) if len(p) else []
+            elif len(p):
                 found.append(static_stretch(p, int(first[p.source.index]), int(first[p.target.index])))
         return found
 

@@ -25,7 +25,11 @@ inner = register_jitable(_nrt=False)
 
 def picoseconds(ms: Any) -> np.ndarray:
     """float64 ps; what is a decimal number of up to nine places in ms is whole."""
-    ps = np.asarray(ms, dtype=np.float64) * PS
+    return snapped(np.asarray(ms, dtype=np.float64) * PS)
+
+
+def snapped(ps: Any) -> np.ndarray:
+    """What is meant to be whole is so."""
     whole = np.rint(ps)
     return np.where(np.abs(ps - whole) <= ROUNDED * np.abs(ps), whole, ps)
 

@@ -47,12 +47,16 @@ class EventNetwork(Network):
         return super().add(model, n, name)
 
     def connect(self, source: Any, target: Any, rule: Any, **given: Any) -> Any:
+        from spikesim.event.plasticity import check_supported
+
         if given.get("delay") is None:
             raise SpikesimError("Network.connect: engine 'event' has no step for a default delay; give delay= (ms).")
         projection = super().connect(source, target, rule, **given)
-        if projection.plastic or projection.short_term is not None or projection.constraints:
+        try:
+            check_supported(projection)
+        except SpikesimError:
             self.projections.pop()
-            raise SpikesimError(f"{projection!r}: engine 'event' has no plasticity yet; use engine='clock'.")
+            raise
         return projection
 
     def make_delays(self, given: Any, stream: Any, count: Any, label: str) -> Any:
@@ -135,6 +139,9 @@ class EventNetwork(Network):
             population.reset()
             for name, array in kept.items():
                 population.arrays[name][...] = array
+        for projection in self.projections:
+            if projection.plastic:
+                projection.runtime.reset()
         self._engine.reset()
 
     def store(self) -> dict[str, Any]:
