@@ -69,10 +69,18 @@ def list_(name: str | None, as_json: bool) -> None:
 @click.option("--rule", "rule_name", required=True, metavar="RULE", help="A plasticity rule, or FILE.py:Class.")
 @click.option("--out", metavar="PATH", help="A .csv, .json, .png, .pdf or .svg file, or a folder for csv and png.")
 @click.option("--sweep", "swept", metavar="KEY=VALUES", help="Try values START:STOP:NUMBER or A,B,C of a parameter.")
+@click.option(
+    "--engine",
+    type=click.Choice(["walk", "event"]),
+    default="walk",
+    show_default=True,
+    help="Walk each synapse by itself, or run all as a network on the event-driven engine: the same to rounding.",
+)
 @common("set", "json", "quiet")
 def protocol(
-    name: str, rule_name: str, out: str | None, swept: str | None, settings: tuple[str, ...], as_json: bool, quiet: bool
-) -> None:
+    name: str, rule_name: str, out: str | None, swept: str | None, engine: str,
+    settings: tuple[str, ...], as_json: bool, quiet: bool,
+) -> None:  # fmt: skip
     """Put a plasticity rule through the published experiment NAME."""
     from spikesim.registry import find
     from spikesim.settings import share_out
@@ -81,6 +89,9 @@ def protocol(
     owners = {"protocol": find("protocol", name), "rule": find("rule", rule_name)}
     given = share_out(settings, owners)
     experiment, rule = (owners[owner](**given[owner]) for owner in ("protocol", "rule"))
+    if swept is not None and engine != "walk":
+        raise SpikesimError("--sweep walks its synapses; leave out --engine.")
+    experiment.engine = engine
     over = sweep_of_word(swept, owners) if swept is not None else None
     write = _protocol_files(out, f"{experiment.name()}_{type(rule).__name__}") if out else []
     result = experiment.run(rule) if over is None else sweep(experiment, rule, *over)

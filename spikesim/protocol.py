@@ -108,6 +108,7 @@ class Protocol(Parameters):
     second_axis: ClassVar[str] = ""
     shows: ClassVar[str] = ""
     on_card: ClassVar[Mapping[str, Any]] = {}
+    engine = "walk"  # or "event": as a network on the event-driven engine, which is the same to rounding
 
     @classmethod
     def name(cls) -> str:
@@ -151,15 +152,23 @@ class Protocol(Parameters):
 
     def run(self, rule: Rule) -> ProtocolResult:
         """Every condition with what the rule predicts and what was measured, and what `finish` adds."""
-        from spikesim.side_by_side import relative_changes
-
         if not isinstance(rule, Rule):
             raise SpikesimError(f"{type(self).__name__}.run needs a plasticity rule, not {rule!r}.")
         conditions = list(self.conditions())
-        (predicted,) = relative_changes([rule], [(self, condition) for condition in conditions])
+        predicted = self._changes(rule, conditions)
         result = ProtocolResult(self, rule, [Point(*each) for each in zip(conditions, predicted.tolist(), strict=True)])
         self.finish(result)
         return result
+
+    def _changes(self, rule: Rule, conditions: Sequence[Condition]) -> Any:
+        """(conditions,) what `induce` gives for each."""
+        if self.engine == "event":
+            from spikesim.event.induction import relative_changes as run_as_network
+
+            return run_as_network(self, rule, conditions)
+        from spikesim.side_by_side import relative_changes
+
+        return relative_changes([rule], [(self, condition) for condition in conditions])[0]
 
     def finish(self, result: ProtocolResult) -> None:
         """Add to the predictions what follows from them or from a formula: `closed_form`, `scalars`. A sweep does the

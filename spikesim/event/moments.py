@@ -16,7 +16,7 @@ NEVER = 1 << 62  # ps; no run comes to it
 
 #: How far from a whole number of picoseconds, relative to itself, a time may be and still mean it: what a few
 #: operations on float64 round off.
-ROUNDED = 4e-15
+ROUNDED = 1e-15
 
 #: Marks what the loop calls: functions of numbers and elements of arrays. Without counting references to arrays, which
 #: takes most of the time that Numba needs to compile them, and of the time that they need.

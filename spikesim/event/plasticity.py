@@ -24,20 +24,30 @@ STATE = ("weights", "x", "y", "s", "last", "last_rest", "owed")
 
 def check_supported(projection: Projection) -> None:
     """Raise SpikesimError for plasticity that this engine does not have."""
-    rule, label = projection.rule, repr(projection)
     if projection.short_term is not None or projection.constraints:
         what = "short-term plasticity" if projection.short_term is not None else "constraints on weights"
-        raise SpikesimError(f"{label}: engine 'event' has no {what} yet; use engine='clock'.")
-    if rule is None:
-        return
-    needs = [what for what, there in (
-        ("`drift`, which acts all the time", rule.drift is not None),
-        (f"the postsynaptic neuron's {', '.join([*rule.signals, *rule.post_state])}", rule.signals or rule.post_state),
-        (f"the events {', '.join(sorted(rule.named_events()))}", rule.named_events()),
-    ) if there]  # fmt: skip
+        raise SpikesimError(f"{projection!r}: engine 'event' has no {what} yet; use engine='clock'.")
+    if projection.rule is not None:
+        check_rule_supported(projection.rule)
+
+
+def check_rule_supported(rule: Rule) -> None:
+    """Raise SpikesimError for a rule that does more than act at spikes."""
+    read = [*(signal.variable for signal in rule.signals.values()), *rule.post_state]
+    needs = [
+        what
+        for what, present in (
+            ("`drift`, which acts all the time", rule.drift is not None),
+            (f"the postsynaptic neuron's {' and '.join(dict.fromkeys(read))}", read),
+            (f"the events {', '.join(sorted(rule.named_events()))}", rule.named_events()),
+        )
+        if present
+    ]
     if needs:
-        raise SpikesimError(f"{label}: engine 'event' runs rules that act at spikes; {type(rule).__name__} needs "
-                            f"{' and '.join(needs)}. Use engine='clock'.")  # fmt: skip
+        raise SpikesimError(
+            f"engine 'event' runs rules that act at spikes; {type(rule).__name__} needs {' and '.join(needs)}. "
+            "Use engine='clock'."
+        )
 
 
 class _Side:

@@ -121,7 +121,7 @@ def test_the_potential_carries_the_weight_that_the_spike_left():
 def test_rules_that_need_more_than_spikes_are_refused():
     net = ss.Network(engine="event", seed=1)
     source, neuron = net.add(SpikeSource([1.0], [0]), 1), net.add(LIF(), 1)
-    for rule, why in ((rules.Convallis(), "`drift`, which acts all the time and .*v_ltp"),
+    for rule, why in ((rules.Convallis(), "`drift`, which acts all the time and .*V_m"),
                       (rules.DopamineSTDP(), "the events reward")):  # fmt: skip
         with pytest.raises(ss.SpikesimError, match=f"rules that act at spikes; {type(rule).__name__} needs {why}"):
             net.connect(source, neuron, ss.OneToOne(), weight=0.5, delay=1.0, plasticity=rule)
