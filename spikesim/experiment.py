@@ -36,6 +36,7 @@ from spikesim.record import Recorder
 if TYPE_CHECKING:
     from spikesim.progress import Resumed
 
+EVENT_STEP = 1e-9  # ms; the times of an event-driven network are counted in picoseconds
 SAMPLED = 10  # neurons of each population whose state variables `RunOptions.record` samples
 EVERY = 1.0  # ms between two such samples, or dt if that is longer
 
@@ -110,6 +111,7 @@ class NetworkModel(Parameters):
     reference: ClassVar[str] = ""
     duration: ClassVar[float] = 1000.0
     small: ClassVar[Mapping[str, Any]] = {}
+    engine = "clock"  # a network that can run on either has a parameter `engine`
 
     @classmethod
     def name(cls) -> str:
@@ -132,8 +134,8 @@ class NetworkModel(Parameters):
         """Go on from a `progress_state`."""
 
     def _network(self, options: RunOptions) -> Network:
-        return Network(dt=self.dt, seed=options.seed, threads=options.threads, precision=options.precision,
-                       max_rate=options.max_rate)  # fmt: skip
+        return Network(dt=None if self.engine == "event" else self.dt, seed=options.seed, threads=options.threads,
+                       precision=options.precision, max_rate=options.max_rate, engine=self.engine)  # fmt: skip
 
     def plan(self, options: RunOptions) -> dict[str, Any]:
         """What a run would need: `neurons`, `synapses` (expected, where their number is drawn), `memory_gb` and
@@ -147,7 +149,11 @@ class NetworkModel(Parameters):
 
     def ends(self, options: RunOptions) -> list[int]:
         """The steps at which a run stops, for a moment or for good. Raises SpikesimError for times that do not fit."""
-        return _ends(self.dt, self.duration if options.time is None else options.time, options.split)
+        return _ends(
+            EVENT_STEP if self.engine == "event" else self.dt,
+            self.duration if options.time is None else options.time,
+            options.split,
+        )
 
     def simulate(self, options: RunOptions, resumed: Resumed | None = None) -> dict[str, Any]:
         """Build, run, and say how fast it was and how much each population fired; the keys are those of

@@ -43,7 +43,7 @@ def relative_changes(protocol: Protocol, rule: Rule, conditions: Sequence[Condit
     groups: dict[tuple[float, float], list[int]] = {}
     for number, (condition, _) in enumerate(walks):
         groups.setdefault((condition.axonal_delay, condition.dendritic_delay), []).append(number)
-    ends, synapses = np.zeros(len(walks)), {}
+    ends, synapses, firsts = np.zeros(len(walks)), dict[Any, Any](), dict[Any, Any]()
     for (axonal, dendritic), members in groups.items():
         pairs = [[np.sort(picoseconds(list(train))) for train in walks[number][1]] for number in members]
         earliest = min((float(train[0]) for pair in pairs for train in pair if len(train)), default=0.0)
@@ -59,6 +59,13 @@ def relative_changes(protocol: Protocol, rule: Rule, conditions: Sequence[Condit
             *sources, OneToOne(), weight=start, delay=delay / PS, dendritic_delay_fraction=dendrite / delay,
             plasticity=rule,
         )  # fmt: skip
+        firsts[axonal, dendritic] = np.array([
+            origin + min([*(pre[:1] + axon + lag), *(post[:1] + dendrite), np.inf]) for pre, post in pairs
+        ])  # fmt: skip
+    net.prepare()
+    for key, connected in synapses.items():  # a walk begins with the first arrival
+        begin = np.minimum(firsts[key], ends[groups[key]]) + connected.runtime.dendritic
+        connected.arrays["last"][:], connected.arrays["last_rest"][:] = np.floor(begin), begin % 1.0
     changes = np.zeros(len(walks))
     ends = np.ceil(ends + (SETTLED * PS if rule.between is not None else 0.0))
     for end in np.unique(ends):

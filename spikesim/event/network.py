@@ -97,8 +97,7 @@ class EventNetwork(Network):
     @property
     def event_count(self) -> int:
         """Spikes and arrivals at synapses so far."""
-        self.prepare()
-        return int(self._engine.events)
+        return 0 if self._engine is None else int(self._engine.events)
 
     def prepare(self) -> None:
         if not self._dirty:
@@ -157,6 +156,11 @@ class EventNetwork(Network):
     def checkpoint(self, path: Any, *, every: float | None = None) -> None:
         raise SpikesimError("Network.checkpoint: engine 'event' writes no checkpoints yet; store() keeps the state in "
                             "memory, or use engine='clock'.")  # fmt: skip
+
+    def close(self, completed: bool = True) -> None:
+        engine = self._engine
+        super().close(completed)
+        self._engine = engine  # which knows what is in flight
 
     def __repr__(self) -> str:
         synapses = sum(p.expected for p in self.projections)

@@ -28,7 +28,9 @@ def network(seed=3):
 def test_split_runs_recorders_and_looks_change_no_bit():
     whole, exc, _ = network()
     spikes = whole.record(exc, "spikes")
-    whole.run(120.0)
+    whole.run(50.0)
+    whole.close()
+    whole.run(70.0)
     assert len(spikes) > 100
     for cuts in ([0.1, 3.25, 7.3, 40.0, 69.35], [60.0, 60.0]):
         split, other, inh = network()

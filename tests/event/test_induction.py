@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 import spikesim as ss
 from spikesim.cli import main
-from spikesim.models.plasticity import ClopathSTDP, GraupnerBrunel, PairSTDP, TripletSTDP
+from spikesim.models.plasticity import ClopathSTDP, GraupnerBrunel, PairSTDP, TripletSTDP, Zenke2015
 from spikesim.protocols import pairing, sjostrom_2001, wang_2005
 
 
@@ -36,11 +36,13 @@ def test_triplet_rules_as_networks_are_as_they_are_walked(protocol):
         np.testing.assert_allclose(on_events(protocol(), rule), walked, rtol=1e-11, atol=1e-13)
 
 
-def test_rules_that_act_between_spikes_end_at_the_same_time():
+def test_rules_that_act_between_spikes_begin_and_end_at_the_same_time():
     rule = GraupnerBrunel()
     given = {"w0": 0.5, "axonal_delay": 0.5, "dendritic_delay": 0.2, "pairs": 5}
     walked = pairing.Pairing(**given).run(rule).points[0].predicted
     assert on_events(pairing.Pairing(**given), rule) == pytest.approx(walked, rel=1e-9)  # which takes steps itself
+    walked = pairing.Pairing(pairs=5).run(Zenke2015()).points[0].predicted
+    assert on_events(pairing.Pairing(pairs=5), Zenke2015()) == pytest.approx(walked, rel=1e-12)
     with pytest.raises(ss.SpikesimError, match="set w0 to walk"):
         on_events(pairing.Pairing(), rule)
     with pytest.raises(ss.SpikesimError, match="rules that act at spikes"):
