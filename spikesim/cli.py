@@ -196,6 +196,36 @@ def card(
 
 
 @main.command()
+@click.argument("what", type=click.Choice(["convergence"]))
+@click.argument("network")
+@click.option("--time", "duration", type=float, metavar="MS", help="Model time in ms; default: the network's own.")
+@click.option("--out", metavar="FIGURE", help="Draw the error over dt into this .png, .pdf or .svg file.")
+@_options("set", "seed", "threads", "json", "quiet")
+def check(
+    what: str, network: str, duration: float | None, out: str | None, settings: tuple[str, ...],
+    seed: int | None, threads: int, as_json: bool, quiet: bool,
+) -> None:  # fmt: skip
+    """Whether NETWORK on a clock comes to the exact spikes of the event-driven engine as dt gets shorter."""
+    from spikesim.convergence import convergence
+    from spikesim.registry import find
+    from spikesim.rng import fresh_seed
+    from spikesim.settings import share_out
+
+    kind = find("network", network)
+    model = kind(**share_out(settings, {"network": kind})["network"])
+    if out is not None:
+        if Path(out).suffix not in FIGURES:
+            raise SpikesimError(f"--out {out}: the ending is one of {', '.join(FIGURES)}.")
+        check_writable(Path(out))
+    seed = fresh_seed() if seed is None else seed
+    result = convergence(model, time=duration, seed=seed, threads=threads)
+    if out is not None:
+        result.plot(out)
+    _print(as_json, result.as_dict(), result.to_text())
+    _wrote([Path(out)] if out is not None else [], quiet)
+
+
+@main.command()
 @click.argument("file")
 @common("json")
 def info(file: str, as_json: bool) -> None:

@@ -33,10 +33,10 @@ class Sparse(NetworkModel):
     LONGEST = 1e6  # ms that trains are drawn for
 
     def trains(self, seed: int):
-        """(times in ms, ids), of a Poisson process on the grid of 0.1 ms."""
+        """(times in ms, ids), of a Poisson process on the grid of 0.1 ms, from 1 ms on."""
         stream = Stream(seed, "TASK", 1)
         n = int(self.LONGEST * 1e-3 * self.rate * self.N)
-        times = np.ceil(np.sort(stream.uniform(n)) * self.LONGEST * 10.0) / 10.0
+        times = (np.ceil(np.sort(stream.uniform(n)) * self.LONGEST * 10.0) + 10.0) / 10.0
         return times, stream.integers(self.N, n)
 
     def build(self, net):
