@@ -200,7 +200,7 @@ def card(
 @click.argument("network")
 @click.option("--time", "duration", type=float, metavar="MS", help="Model time in ms; default: the network's own.")
 @click.option("--out", metavar="FIGURE", help="Draw the error over dt into this .png, .pdf or .svg file.")
-@_options("set", "seed", "threads", "json", "quiet")
+@common("set", "seed", "threads", "json", "quiet")
 def check(
     what: str, network: str, duration: float | None, out: str | None, settings: tuple[str, ...],
     seed: int | None, threads: int, as_json: bool, quiet: bool,
@@ -221,8 +221,8 @@ def check(
     result = convergence(model, time=duration, seed=seed, threads=threads)
     if out is not None:
         result.plot(out)
-    _print(as_json, result.as_dict(), result.to_text())
-    _wrote([Path(out)] if out is not None else [], quiet)
+    show(as_json, result.as_dict(), result.to_text())
+    tell_written([Path(out)] if out is not None else [], quiet)
 
 
 @main.command()

@@ -65,7 +65,7 @@ def make_projection(
     dense = all_pairs and _one_receptor(post, receptor, weights)
     if sends != "spikes" and (plasticity is not None or not _one_receptor(post, receptor, weights)):
         raise SpikesimError(f"{label}: sends={sends!r} goes to one receptor, over synapses without plasticity.")
-    steps = network.make_delays(delay, Stream(network.seed, "DELAY", index), count, label)
+    steps = network.make_delays(delay, Stream(network.seed, "DELAY", index), network.dt, count, network.threads, label)
     projection = Projection(
         network, index, pre, post, wiring=None if dense else wiring, weight=weights, delay=steps, rule=plasticity,
         receptor=receptor, dendritic_delay_fraction=1.0 if dense else float(dendritic_delay_fraction), sends=sends,

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -68,6 +68,7 @@ class Network:
 
     engine = "clock"
     matrices = True  # whether all pairs of two populations are kept as a matrix
+    make_delays: Any = staticmethod(delays)
     PACE = 1000, 10**6  # steps between two looks at the world outside: at first, and at most
 
     def __new__(cls, *, engine: str = "clock", **given: Any) -> Network:
@@ -162,10 +163,6 @@ class Network:
         self.projections.append(projection)
         self.changed()
         return projection
-
-    def make_delays(self, given: Any, stream: Any, count: Callable[[], int], label: str) -> Any:
-        """`given` (ms) as the delays of a projection with `count()` synapses."""
-        return delays(given, stream, self.dt, count, self.threads, label)
 
     def drive(
         self, target: Population, *, rate: Any, weight: Any, receptor: str | None = None, delay: float | None = None

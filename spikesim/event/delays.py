@@ -37,8 +37,8 @@ class RealDelays:
         return self.everything(n, threads) / PS
 
 
-def real_delays(given: Any, stream: Any, n: Any, threads: int, label: str) -> RealDelays:
-    """`given` (ms), a number, an array or a distribution, as delays; `n` counts the synapses.
+def real_delays(given: Any, stream: Any, dt: float, n: Any, threads: int, label: str) -> RealDelays:
+    """`given` (ms), a number, an array or a distribution, as delays; `n` counts the synapses, `dt` plays no part.
 
     Raises SpikesimError, naming `label`, for delays that are none.
     """

@@ -289,6 +289,8 @@ class EventEngine:
 
     def run(self, step: int, limit: int) -> int:
         """Go on from `step` to the end of `limit`."""
+        if any(step in p.changes for p in self.populations if len(p.changes)):
+            self.sync()  # rates that change by themselves
         self.fired = []
         while True:
             status = self._run(self.units, self.upcoming, self.rows, self.flight, self.log, self.room, limit)

@@ -26,6 +26,7 @@ class EventNetwork(Network):
 
     engine = "event"
     matrices = False
+    make_delays = staticmethod(real_delays)
     PACE = 10**9, 1 << 60
 
     def __init__(self, *, dt: float | None = None, precision: str = "double", **given: Any) -> None:
@@ -58,9 +59,6 @@ class EventNetwork(Network):
             self.projections.pop()
             raise
         return projection
-
-    def make_delays(self, given: Any, stream: Any, count: Any, label: str) -> Any:
-        return real_delays(given, stream, count, self.threads, label)
 
     def drive(self, target: Any, **given: Any) -> Any:
         raise SpikesimError(
@@ -116,12 +114,6 @@ class EventNetwork(Network):
             super().run(duration, progress=progress)
         finally:
             self._engine.show()
-
-    def _next_change(self) -> int:
-        nearest = super()._next_change()
-        if any(self.step in p.changes for p in self.populations if len(p.changes)):
-            self._engine.sync()
-        return nearest
 
     def play(self, scripts: Any, *, progress: bool = False) -> None:
         raise SpikesimError("Network.play: engine 'event' plays no scripts; call run and set, or use engine='clock'.")

@@ -24,6 +24,9 @@ STATE = ("weights", "x", "y", "s", "last", "last_rest", "owed")
 
 def check_supported(projection: Projection) -> None:
     """Raise SpikesimError for plasticity that this engine does not have."""
+    if projection.sends != "spikes":
+        raise SpikesimError(f"{projection!r}: engine 'event' sends spikes only, not {projection.sends!r}; use "
+                            "engine='clock'.")  # fmt: skip
     if projection.short_term is not None or projection.constraints:
         what = "short-term plasticity" if projection.short_term is not None else "constraints on weights"
         raise SpikesimError(f"{projection!r}: engine 'event' has no {what} yet; use engine='clock'.")
