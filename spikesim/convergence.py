@@ -34,7 +34,10 @@ class Convergence:
     @property
     def order(self) -> float:
         known = [(row["dt"], row["error"]) for row in self.rows if row["error"] > 0.0]
-        return float(np.polyfit(*np.log(np.transpose(known)), 1)[0]) if len(known) > 1 else float("nan")
+        if len(known) < 2:
+            return float("nan")
+        steps, errors = np.log(np.array(known)).T
+        return float(np.polyfit(steps, errors, 1)[0])
 
     def as_dict(self) -> dict[str, Any]:
         return {"network": self.network, "seed": self.seed, "time_ms": self.time_ms, "spikes": self.spikes,

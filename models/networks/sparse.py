@@ -30,7 +30,7 @@ class Sparse(NetworkModel):
     duration = 100_000.0
     small = {"N": 20, "indegree": 5, "rate": 20.0}
 
-    LONGEST = 1e6  # ms that trains are drawn for
+    LONGEST = 2e5  # ms that trains are drawn for
 
     def trains(self, seed: int):
         """(times in ms, ids), of a Poisson process on the grid of 0.1 ms, from 1 ms on."""

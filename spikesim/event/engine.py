@@ -73,7 +73,7 @@ class EventEngine:
         self.rows = laid_out(self._stretches(), n)
         self._run, self._plan_units, self._look = kernel(), planner(), looker()
         self.upcoming = new_next(n)
-        self.flight = new_flight(1)
+        self.flight: Flight = new_flight(1)
         self._compile()
         for p in fresh:
             self._start(p)
@@ -156,7 +156,7 @@ class EventEngine:
         return parameter_rows(event, p.values, picoseconds(p.values["t_ref"]))
 
     def _stretches(self) -> list[Any]:
-        first, found = self.first, []
+        first, found = self.first, list[Any]()
         for p in self.network.projections:
             if p.plastic:
                 p.runtime = p.runtime or EventRuntime(p)
@@ -276,7 +276,7 @@ class EventEngine:
 
     def put_in_flight(self, found: list[Any]) -> None:
         """What `in_flight` gave, of this network or of it before it was changed, is on its way."""
-        self.flight: Flight = new_flight(max(1024, 4 * len(self.rows.rank)))
+        self.flight = new_flight(max(1024, 4 * len(self.rows.rank)))
         population, ids, born, rest, amount = found
         if len(ids):
             self._launch(self.first[population] + ids, born, rest, amount)

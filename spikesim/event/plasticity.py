@@ -75,9 +75,10 @@ class _Side:
         contexts = []
         for k, spec in enumerate(self.specs):
             if spec.jump is not None:
+                make: Any = jump_op
                 place = Context(JumpContext, params=params, seen=self.seen, amount=self.amount, place=k)
                 contexts.append(place)
-                self.jump[2 * k : 2 * k + 2] = jump_op(type(rule), spec.name).address, place.address
+                self.jump[2 * k : 2 * k + 2] = make(type(rule), spec.name).address, place.address
         return contexts
 
 
@@ -108,13 +109,14 @@ class EventRuntime:
         self.engine, self.kept = engine, []
         for side in self.sides.values():
             self.kept += side.attach(self.rule, self.params)
-        ordered = self.rule.coincident != "exclude"
-        self.ops = {name: visit_op(type(self.rule), name, self.rule.bounds, ordered).address
+        ordered, kind = self.rule.coincident != "exclude", type(self.rule)
+        visit: Any = visit_op  # which wants a rule that can be looked up
+        self.ops = {name: visit(kind, name, self.rule.bounds, ordered).address
                     for name in ("on_pre", "on_post", "")}  # fmt: skip
         self.context = self._context(self.projection.arrays)
 
     def _context(self, arrays: dict[str, Any]) -> Context:
-        room, fields = self.engine.room, {}
+        room, fields = self.engine.room, dict[str, Any]()
         for letter, side in zip("xy", self.sides.values(), strict=True):
             names = ("n", "rate", "keep", "hold", "row", "area", "seen", "amount", "jump")
             fields |= {f"{name}_{letter}": getattr(side, name) for name in names}

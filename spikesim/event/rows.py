@@ -67,7 +67,8 @@ def laid_out(stretches: list[Stretch], n_units: int) -> Rows:
     static = [s for s in stretches if s.sort == STATIC]
     groups = ([static] if static else []) + [[s] for s in stretches if s.sort != STATIC]
     columns: list[list[Any]] = [[] for _ in range(5)]
-    begin, unit_of, sort, order, ops = [np.zeros(1, np.int64)], [], [], [], []
+    begin: list[Any] = [np.zeros(1, np.int64)]
+    unit_of, sort, order, ops = list[Any](), list[Any](), list[Any](), list[Any]()
     total = 0
     for group in groups:
         unit, delay, *others = (np.concatenate(c) for c in zip(*(s.columns for s in group), strict=True))
