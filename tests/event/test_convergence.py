@@ -16,7 +16,7 @@ def test_spikes_on_a_clock_come_near_the_exact_ones_with_order_one(tmp_path):
     assert result["spikes"] > 150
     errors = [row["error"] for row in result["steps"]]
     for row, error in zip(result["steps"], errors, strict=True):
-        assert 0.1 * row["dt"] < error < 1.2 * row["dt"]
+        assert 0.1 * row["dt"] < error < 2.0 * row["dt"]
         assert row["compared"] > (0.9 if row["dt"] < 0.05 else 0.3)  # a long step loses a spike here and there
     assert 0.8 < result["order"] < 1.2
     assert (tmp_path / "c.png").stat().st_size > 1000
