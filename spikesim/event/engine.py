@@ -68,6 +68,7 @@ class EventEngine:
         )  # fmt: skip
         self.log = Log(np.zeros(LOGGED, np.int64), np.zeros(LOGGED), np.zeros(LOGGED, np.int32), np.zeros(1, np.int64))
         self.fired: list[tuple[Any, Any, Any]] = []  # (step, rest, unit) of spikes that recorders have yet to see
+        self._tables: dict[int, Any] = {}
         self._seen: dict[int, Any] = {} if former is None else former._seen
         self._lay_out_units(n)
         self.rows = laid_out(self._stretches(), n)
@@ -152,8 +153,13 @@ class EventEngine:
                            np.concatenate(rows), state["count"], stream, local, *self._trains)  # fmt: skip
 
     def _parameters(self, p: Population) -> Any:
-        event: Any = p.model.event
-        return parameter_rows(event, p.values, picoseconds(p.values["t_ref"]))
+        """Its rows of the table; made anew when something was set, which gives a population other `values`."""
+        held = self._tables.get(p.index)
+        if held is None or held[0] is not p.values:
+            event: Any = p.model.event
+            held = p.values, parameter_rows(event, p.values, picoseconds(p.values["t_ref"]))
+            self._tables[p.index] = held
+        return held[1]
 
     def _stretches(self) -> list[Any]:
         first, found = self.first, list[Any]()
