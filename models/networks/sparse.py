@@ -10,7 +10,8 @@ from spikesim.rng import Stream
 
 
 class Sparse(NetworkModel):
-    """N neurons that fire at `rate`, each when a train of its own says so, and hear `indegree` others below threshold.
+    """N neurons that fire at `rate` Hz, each when a train of its own says so, and hear `indegree` others (J pA, below
+    threshold).
 
     The trains are drawn once and replayed, so nothing is random while the network runs, and nothing goes on between
     spikes: a clock has N updates to make in every step, an event-driven engine `rate` N (indegree + 2) events a second.
