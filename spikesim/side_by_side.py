@@ -124,7 +124,7 @@ def known(rule: Rule, names: frozenset[str] = KNOWN) -> bool:
     """Whether all that the rule declares is known here."""
     strange = (name for name in vars(Rule) if name not in names and not name.startswith("_"))
     return all(inspect.getattr_static(rule, name) == vars(Rule)[name] for name in strange) and not any(
-        getattr(spec, field.name) not in (None, math.inf)
+        getattr(spec, field.name)
         for spec in rule.trace_specs()
         for field in fields(spec)
         if field.name not in KNOWN_OF_TRACES
