@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,7 +42,7 @@ def check_rule_supported(rule: Rule) -> None:
         for what, present in (
             ("`drift`, which acts all the time", rule.drift is not None),
             (f"the postsynaptic neuron's {' and '.join(dict.fromkeys(read))}", read),
-            ("traces of limited memory", any(spec.memory < math.inf for spec in rule.trace_specs())),
+            ("traces of limited memory", any(spec.memory is not None for spec in rule.trace_specs())),
             (f"the events {', '.join(sorted(rule.named_events()))}", rule.named_events()),
         )
         if present
