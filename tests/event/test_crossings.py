@@ -26,18 +26,8 @@ def response(h, tau_m, tau, alpha):
     return np.e * a * ((np.exp(-b * h) - np.exp(-a * h)) / c**2 - h * np.exp(-a * h) / c) / C_M
 
 
-@settings(max_examples=29, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
-@given(
-    seed=st.integers(0, 2**32 - 1),
-    alpha=st.booleans(),
-    tau_m=st.sampled_from([5.0, 10.0, 20.0]),
-    tau_ex=st.sampled_from([0.5, 2.0, 5.0, 10.0]),
-    tau_in=st.sampled_from([0.5, 3.0, 10.0, 20.0]),
-    drive=st.sampled_from([0.0, 0.7, 0.99, 1.0]),
-)
-@example(seed=0, alpha=True, tau_m=10.0, tau_ex=0.5, tau_in=0.5, drive=0.0)
-def test_first_passages_of_random_trains(seed, alpha, tau_m, tau_ex, tau_in, drive):
-    """100 neurons with 12 random inputs each, in 30 cases, against the sum of their responses on a grid of 8 us."""
+def first_passages(seed, alpha, tau_m, tau_ex, tau_in, drive):
+    """100 neurons with 12 random inputs each, against the sum of their responses on a grid of 8 us."""
     rng = np.random.default_rng(seed)
     n, inputs, until = 100, 12, 24.0
     times = np.round(rng.uniform(0.1, 16.0, (n, inputs)), 6)
@@ -71,9 +61,31 @@ def test_first_passages_of_random_trains(seed, alpha, tau_m, tau_ex, tau_in, dri
         sampled = np.where(above.any(axis=1), grid[0, above.argmax(axis=1)], np.inf)
         assert (found[who] <= sampled + 1e-9).all()  # none is missed
     fired = np.flatnonzero(np.isfinite(found))
-    assert len(fired) > 5
     there = potential(found[fired], fired)
     np.testing.assert_allclose(there, V_TH, rtol=0.0, atol=1e-9)  # and each is one
+    return len(fired)
+
+
+def test_first_passages_of_random_trains():
+    """In 30 cases; some have few spikes, so that there are enough to tell is asked of all together."""
+    fired = []
+
+    @settings(max_examples=29, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+    @given(
+        seed=st.integers(0, 2**32 - 1),
+        alpha=st.booleans(),
+        tau_m=st.sampled_from([5.0, 10.0, 20.0]),
+        tau_ex=st.sampled_from([0.5, 2.0, 5.0, 10.0]),
+        tau_in=st.sampled_from([0.5, 3.0, 10.0, 20.0]),
+        drive=st.sampled_from([0.0, 0.7, 0.99, 1.0]),
+    )
+    @example(seed=0, alpha=True, tau_m=10.0, tau_ex=0.5, tau_in=0.5, drive=0.0)
+    def case(**given):
+        fired.append(first_passages(**given))
+
+    case()
+    assert len(fired) >= 30
+    assert sum(fired) > 300
 
 
 @pytest.mark.parametrize("alpha", [False, True])
