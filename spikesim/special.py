@@ -107,8 +107,8 @@ COUNTED = 8  # the most events that `poisson_count` tells apart
 
 def _counter(k, kind, whole):
     """A function that counts the k-th event and those after it, each if u is above what is `below` it, in numbers of
-    this kind, np.float64 or np.float32, and whole numbers of the same size. Not a loop, for a loop around it would not
-    be vectorised."""
+    this kind, np.float64 or np.float32, and counts in those of `whole`, whichever is quickest. Not a loop, for a loop
+    around it would not be vectorised."""
     none, one = whole(0), whole(1)
     if k > COUNTED:
         return register_jitable(lambda u, mean, probability, below: none)
@@ -122,7 +122,7 @@ def _counter(k, kind, whole):
     return count
 
 
-_count, _count_single = _counter(1, np.float64, np.int64), _counter(1, np.float32, np.int32)
+_count, _count_single = _counter(1, np.float64, np.float64), _counter(1, np.float32, np.int32)
 
 
 def poisson_count(u, mean):
