@@ -48,17 +48,21 @@ def test_targets_of_the_presets():
 
 
 def test_inhibition_brings_a_neuron_to_its_target_rate():
-    """A neuron that excitation alone makes fire many times as often ends near rho_0; weights stay positive."""
+    """A neuron that excitation alone makes fire many times as often ends near rho_0; weights stay positive.
+
+    Seeds 1 to 3 give 6.25, 6.4 and 6.2 Hz, each with a counting error of 0.4. Inputs are many, for the fewer there are,
+    the rarer are spikes beside an inhibitory one, which the rule makes up for: with 50 it ends at 8.0 Hz.
+    """
     net = ss.Network(dt=0.5, seed=4)
     target = net.add(LIFCond(tau_syn_ex=5.0, tau_syn_in=10.0), 10, name="target")
-    exc, inh = net.add(PoissonSource(rate=20.0), 200), net.add(PoissonSource(rate=20.0), 50)
-    net.connect(exc, target, ss.AllToAll(), weight=1.0)
-    rule = VogelsISTDP(eta=0.1, rho_0=6.0, w_max=100.0)
-    synapses = net.connect(inh, target, ss.AllToAll(), weight=0.1, plasticity=rule, receptor="inhibitory")
+    exc, inh = net.add(PoissonSource(rate=20.0), 2000), net.add(PoissonSource(rate=20.0), 5000)
+    net.connect(exc, target, ss.FixedIndegree(200), weight=1.0)
+    rule = VogelsISTDP(eta=0.01, rho_0=6.0, w_max=100.0)
+    synapses = net.connect(inh, target, ss.FixedIndegree(500), weight=0.01, plasticity=rule, receptor="inhibitory")
     spikes = net.record(target, "spikes")
     net.run(6000.0)
     early, late = (spikes.times < 300.0).sum() / 3.0, (spikes.times >= 2000.0).sum() / 40.0  # Hz
     assert early > 30.0
     assert late == pytest.approx(6.0, abs=1.0)
     assert 0.0 <= synapses.weights.min() < synapses.weights.max()
-    assert np.mean(synapses.weights) > 0.5
+    assert np.mean(synapses.weights) > 0.05
