@@ -30,8 +30,12 @@ def test_a_synapse_is_walked_exactly(name):
     walked_exactly(RULES[name]())
 
 
+#: Open: at the end of the trains its weights differ from the walk's by 6e-5.
+OPEN = pytest.param("Zenke2015", marks=pytest.mark.xfail(strict=True, reason="not equal to the walk yet"))
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", discover("rule"))
+@pytest.mark.parametrize("name", [OPEN, *(name for name in discover("rule") if name != "Zenke2015")])
 def test_synapses_of_every_rule_are_walked_exactly(name):
     rule = discover("rule")[name]()
     if rule.drift is not None or rule.signals or rule.post_state or rule.named_events():
@@ -56,9 +60,7 @@ def walked_exactly(rule):
         times, weights = trajectory(rule, pre, post, w0=w0, axonal_delay=0.7, dendritic_delay=0.3, bounded=True,
                                     after=500.0 - last)  # fmt: skip
         assert abs(weights[-1] - w0) > 1e-4
-        # Synapses of a network are there before the first spike arrives, with which a walk begins.
-        close = 1e-3 if rule.between is not None and np.any(rule.synapse_start()) else 1e-12
-        assert synapses.weights[k] == pytest.approx(weights[-1], rel=close)
+        assert synapses.weights[k] == pytest.approx(weights[-1], rel=1e-12)
         if rule.between is None:
             at = np.searchsorted(times, [100.0, 200.0, 300.0, 400.0], side="right") - 1
             np.testing.assert_allclose(recorded.values[:4, k], weights[at], rtol=1e-12)
