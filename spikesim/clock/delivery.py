@@ -137,7 +137,7 @@ def _deliver(g, kind, cells, scales, found, begins, slots, weights, weighted, sc
 
 
 @register_jitable
-def _row(source, g, kind, size):
+def matrix_row(source, g, kind, size):
     """The weights, of `size` bytes each, that one source has onto this thread's targets."""
     return at(g.weights + (source * g.n_columns + g.lo) * size, kind, g.hi - g.lo)
 
@@ -165,13 +165,13 @@ def dense_op(dtype: Any) -> Any:
                 q = row * g.row_size + starts[t]
                 last = q + counts[row * g.n_threads + t]
                 while q + 4 <= last:  # four at a time, in their order, which saves reading and writing the sums
-                    a, b = _row(ids[q], g, kind, size), _row(ids[q + 1], g, kind, size)
-                    c, d = _row(ids[q + 2], g, kind, size), _row(ids[q + 3], g, kind, size)
+                    a, b = matrix_row(ids[q], g, kind, size), matrix_row(ids[q + 1], g, kind, size)
+                    c, d = matrix_row(ids[q + 2], g, kind, size), matrix_row(ids[q + 3], g, kind, size)
                     for j in range(n):
                         inputs[j] = inputs[j] + a[j] + b[j] + c[j] + d[j]
                     q += 4
                 while q < last:
-                    a = _row(ids[q], g, kind, size)
+                    a = matrix_row(ids[q], g, kind, size)
                     for j in range(n):
                         inputs[j] += a[j]
                     q += 1

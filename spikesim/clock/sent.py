@@ -15,7 +15,7 @@ import numpy as np
 from numba import cfunc
 
 from spikesim.clock.contexts import Context
-from spikesim.clock.delivery import LANES
+from spikesim.clock.delivery import LANES, matrix_row
 from spikesim.clock.neurons import real
 from spikesim.clock.rings import resized_ring
 from spikesim.jit import cache_for
@@ -66,7 +66,7 @@ def sent_op(dtype: Any) -> Any:
             inputs = at(g.inputs + (step % g.input_rows) * g.row_bytes, kind, g.hi)[g.lo : g.hi]
             for i in range(g.n_sources):
                 value = kept[row + i]
-                weights = at(g.weights + (i * g.n_columns + g.lo) * size, kind, n)
+                weights = matrix_row(i, g, kind, size)
                 for j in range(n):
                     inputs[j] += weights[j] * value
 
